@@ -1,0 +1,89 @@
+// glibc's heap as data: what the discovery finds, and what findings and reports read.
+import type { Address } from '../memory/address.js'
+
+/** Damage or doubt met on a walk: kept, never thrown away. */
+export interface Anomaly {
+  readonly at: Address
+  /** Stable kebab-case code, e.g. `ring-broken`, `heap-unreadable`. */
+  readonly code: string
+  /** One sentence for people. */
+  readonly what: string
+}
+
+/** A heap_info segment of an arena, or the brk area of main_arena. */
+export interface Heap {
+  /** Of the heap_info; of the first chunk's segment (sbrk_base) in main_arena. */
+  readonly address: Address
+  /** heap_info.size: bytes handed to the arena so far, from `address`. */
+  readonly sizeBytes: number
+  /** heap_info.mprotect_size: readable and writable bytes, ≥ sizeBytes. Equals sizeBytes in main_arena. */
+  readonly committedBytes: number
+  /** Address space kept for this heap (HEAP_MAX_SIZE); equals sizeBytes in main_arena. */
+  readonly reservedBytes: number
+}
+
+/**
+ * One malloc_state. Byte counts are exact and 64-bit; a count is null where memory did not allow to know it.
+ * inUseBytes is what malloc_stats calls "in use bytes" (tcache and headers included):
+ * freeBytes = fastbinBytes + binnedBytes + topBytes and inUseBytes + freeBytes = systemBytes.
+ */
+export interface Arena {
+  /** Position in the ring, main_arena 0: malloc_stats' "Arena N", malloc_info's heap nr. */
+  readonly index: number
+  readonly address: Address
+  readonly isMain: boolean
+  /** Oldest first. */
+  readonly heaps: readonly Heap[]
+  readonly systemBytes: number | null
+  readonly maxSystemBytes: number | null
+  readonly inUseBytes: number | null
+  readonly freeBytes: number | null
+  readonly fastbinBytes: number | null
+  readonly binnedBytes: number | null
+  readonly topBytes: number | null
+  readonly top: Address | null
+  /** Chunks in fastbins and bins; top is not counted. */
+  readonly freeChunks: number | null
+  /** malloc_state.attached_threads; null before glibc 2.23. */
+  readonly attachedThreads: number | null
+  /** False where a number above is a lower bound or null because of damage or missing memory. */
+  readonly complete: boolean
+}
+
+/** Chunks with their own mapping (M_MMAP_THRESHOLD), by mp_'s counters and as found in memory. */
+export interface MmappedChunks {
+  /** mp_.n_mmaps and mp_.mmapped_mem; null when mp_ is unknown. */
+  readonly count: number | null
+  readonly bytes: number | null
+  /** mp_.max_mmapped_mem, the high-water mark that malloc_stats prints. */
+  readonly maxBytes: number | null
+  /** The mappings that were found, by address; their sum is `bytes` when all were found. */
+  readonly found: readonly { readonly address: Address; readonly bytes: number }[]
+}
+
+export type LayoutSource = 'debug-info' | 'table' | 'probe'
+
+export interface Glibc {
+  /** `2.36`, or null when no libc told. */
+  readonly version: string | null
+  readonly layoutFrom: LayoutSource
+  readonly mainArena: Address
+  readonly mallocPar: Address | null
+}
+
+/** malloc's whole state in one target. */
+export interface HeapModel {
+  readonly glibc: Glibc
+  /** Ring order. */
+  readonly arenas: readonly Arena[]
+  /** False when the ring could not be followed back to main_arena. */
+  readonly ringClosed: boolean
+  readonly mmapped: MmappedChunks
+  /** Sums over arenas, without mmapped chunks; null when an arena's figure is null. */
+  readonly totals: {
+    readonly systemBytes: number | null
+    readonly inUseBytes: number | null
+    readonly freeBytes: number | null
+  }
+  readonly anomalies: readonly Anomaly[]
+}

@@ -1,0 +1,98 @@
+// What a core file and a live process have in common. Everything here only reads.
+import type { Address } from '../memory/address.js'
+import type { MemorySource } from '../memory/memory-source.js'
+import type { Region } from '../memory/region.js'
+
+/** One thread; what could not be known is null. */
+export interface Thread {
+  /** The kernel's thread id in the target's PID namespace as recorded by the source. */
+  readonly tid: number
+  readonly name: string | null
+  readonly stackPointer: Address | null
+  /** x86: fs_base (gs_base's descriptor on i386); aarch64: TPIDR_EL0. */
+  readonly threadPointer: Address | null
+}
+
+/** One ELF file mapped by the target. */
+export interface Module {
+  /** As the target saw it. */
+  readonly path: string
+  /** Start of its lowest mapping (the one at file offset 0 where that is known). */
+  readonly base: Address
+  /** What to add to the file's own addresses: 0 for ET_EXEC. Null when its ELF header could not be read. */
+  readonly loadBias: bigint | null
+  /** Lower-case hex, from the target's memory; null when absent or not saved. */
+  readonly buildId: string | null
+  /** A path that opens the same file on this machine (build-ids agree, or neither side has one); null otherwise. */
+  readonly file: string | null
+  /** Why `file` is null, e.g. "build-id differs"; null when it is not. */
+  readonly fileProblem: string | null
+  /** True for the main program. */
+  readonly isProgram: boolean
+}
+
+/** A core file or a live process, opened for reading. */
+export interface Target {
+  readonly kind: 'core' | 'live' | 'gdb'
+  /** How the user named it: a path, or `pid N`. */
+  readonly label: string
+  readonly pid: number | null
+  /** Path of the main program as the target saw it. */
+  readonly executable: string | null
+  readonly wordBytes: 8 | 4
+  readonly machine: 'x86_64' | 'aarch64' | 'i386'
+  readonly pageBytes: number
+  /** Signal that ended a core's process, null for a live one. */
+  readonly signal: number | null
+  readonly memory: MemorySource
+  /** What is missing from this target as a whole (a truncated file, unreadable parts); empty when it is complete. */
+  readonly problems: readonly string[]
+  regions(): readonly Region[]
+  threads(): readonly Thread[]
+  modules(): readonly Module[]
+  /** Bytes of [start, end) that are in RAM now; null where that cannot be known (a core). */
+  residentBytes(start: Address, end: Address): number | null
+  /** Looks at the process again: regions, threads and modules are as of now. Nothing to do on a core. */
+  refresh(): void
+  close(): void
+}
+
+/** Layout of one C struct: offsets and size in bytes. */
+export interface StructLayout {
+  readonly sizeBytes: number
+  /** Offset of each member asked for that exists; absent members are absent. */
+  readonly offsets: ReadonlyMap<string, number>
+}
+
+/** Innermost frame first. */
+export interface Frame {
+  readonly pc: Address
+  readonly functionName: string | null
+  readonly source: string | null
+}
+
+/** What debug information knows of a target: gdb's knowledge. Every answer may be missing. */
+export interface Symbols {
+  /** Addresses of global or static variables by name; names gdb does not know are absent. */
+  addressesOf(names: readonly string[]): Promise<ReadonlyMap<string, Address>>
+  /** Layouts of struct tags (`malloc_state`, `_heap_info`); unknown ones are absent. One round trip for all. */
+  layoutsOf(tags: readonly string[]): Promise<ReadonlyMap<string, StructLayout>>
+  /** For each address `symbol+offset` as gdb's /a format has it, or null. One round trip for all. */
+  nearest(addresses: readonly Address[]): Promise<readonly (string | null)[]>
+  /** Stacks by tid, at most `depth` frames each; empty where gdb has no registers (a live target that is not attached). */
+  backtraces(depth: number): Promise<ReadonlyMap<number, readonly Frame[]>>
+  /** What could not be loaded, for the user to know; e.g. missing debug files. */
+  readonly warnings: readonly string[]
+  close(): Promise<void>
+}
+
+/** The target could not be opened or read: a line for the user, and what to do next. */
+export class TargetError extends Error {
+  override readonly name = 'TargetError'
+  constructor(
+    message: string,
+    readonly hint: string,
+  ) {
+    super(message)
+  }
+}
