@@ -1,0 +1,47 @@
+// One opened target and its current report: what an interactive view holds.
+import type { Address } from '../memory/address.js'
+import type { Report } from '../report/report.js'
+
+/** A stretch of target memory as it could be read. */
+export interface MemoryRead {
+  readonly start: Address
+  /** Bytes asked for; only those with `known[i] === 1` are real. */
+  readonly bytes: Uint8Array
+  readonly known: Uint8Array
+  /** Why the first unknown byte is unknown; null when all are known. */
+  readonly fault: string | null
+}
+
+/** One malloc chunk that overlaps a stretch of memory. */
+export interface ChunkMark {
+  readonly address: Address
+  readonly sizeBytes: number
+  /** `used` includes tcache and fastbin chunks, which look in use; `arena` is heap_info and malloc_state. */
+  readonly state: 'used' | 'free' | 'top' | 'fencepost' | 'arena'
+  readonly arenaIndex: number
+}
+
+/** What is at an address, most specific first, e.g. "used chunk 0x… of arena 3, 4112 bytes", "libc.so.6 .data". */
+export interface Description {
+  readonly lines: readonly string[]
+  /** Start of the region that holds the address, null when it is unmapped. */
+  readonly regionStart: Address | null
+}
+
+export interface Session {
+  readonly report: Report
+  readonly wordBytes: 8 | 4
+  readonly isLive: boolean
+  /** Looks at a live target again and returns the new report; the same report on a core. */
+  refresh(): Promise<Report>
+  /** Never throws for absent memory. */
+  read(start: Address, length: number): MemoryRead
+  /** Chunks that overlap [start, end), in order; empty outside malloc's heaps or where the walk is broken. */
+  chunksIn(start: Address, end: Address): readonly ChunkMark[]
+  /** For each value `symbol+offset`, or null; gdb's knowledge, so all null without gdb. */
+  symbolsOf(values: readonly bigint[]): Promise<readonly (string | null)[]>
+  describe(at: Address): Description
+  /** The nearest mapped address at or after (`+1`) / before (`-1`) `at`, for scrolling over holes; null at the end. */
+  nextMapped(at: Address, direction: 1 | -1): Address | null
+  close(): Promise<void>
+}
