@@ -1,0 +1,153 @@
+// A core file as a target.
+import { closeSync } from 'node:fs'
+import { address } from '../../memory/address.js'
+import type { MemorySource } from '../../memory/memory-source.js'
+import { type Region, regionAt } from '../../memory/region.js'
+import type { Module, Target, Thread } from '../target.js'
+import { addressOf } from './address-key.js'
+import { CoreMemory, SavedMemory } from './core-memory.js'
+import { AUXV, type CoreNotes } from './core-notes.js'
+import { type FileRuns, findFileRuns } from './file-runs.js'
+import { type CoreModule, type FileOptions, findModules, MAX_MODULES } from './modules.js'
+import type { RecognisedCore } from './recognise.js'
+import { findRegions } from './regions.js'
+import { type Segments, savedRuns } from './segments.js'
+
+/** What openCore has read. */
+export interface CoreParts {
+  readonly path: string
+  readonly core: RecognisedCore
+  readonly segments: Segments
+  readonly notes: CoreNotes
+  readonly problems: readonly string[]
+  readonly options: FileOptions
+}
+
+const MAX_PATH = 4096
+
+/** Made by openCore, which documents it; owns the file descriptors. */
+export class CoreTarget implements Target {
+  readonly kind = 'core'
+  readonly label: string
+  readonly pid: number | null
+  readonly executable: string | null
+  readonly wordBytes: 8 | 4
+  readonly machine: Target['machine']
+  readonly pageBytes: number
+  readonly signal: number | null
+  readonly memory: MemorySource
+  readonly problems: readonly string[]
+  readonly #parts: CoreParts
+  readonly #modules: readonly CoreModule[]
+  readonly #threads: readonly Thread[]
+  #regions: readonly Region[] | null = null
+  #fileRuns: FileRuns | null = null
+  #closed = false
+
+  constructor(parts: CoreParts) {
+    const { core, notes, segments, options } = parts
+    this.#parts = parts
+    this.label = parts.path
+    this.pid = notes.pid
+    this.wordBytes = core.layout.wordBytes
+    this.machine = core.layout.machine
+    this.pageBytes = pageBytes(notes.auxv.get(AUXV.PAGESZ))
+    this.signal = notes.signal
+    this.#threads = threadsOf(notes)
+    const saved = new SavedMemory(core.fd, savedRuns(segments), (key) => this.#missing(key))
+    this.#modules = findModules(notes, saved, segments, this.pageBytes, options)
+    this.memory = new CoreMemory(saved, () => {
+      this.#fileRuns ??= findFileRuns(this.#modules, segments, this.pageBytes)
+      return this.#fileRuns
+    })
+    const program = this.#modules.find((module) => module.isProgram)
+    this.executable = program?.path ?? executableName(notes, saved)
+    this.problems = [...parts.problems, ...programProblems(program, options)]
+    if (this.#modules.length === MAX_MODULES) {
+      this.problems = [...this.problems, `only the first ${MAX_MODULES} mapped ELF files are considered`]
+    }
+  }
+
+  regions(): readonly Region[] {
+    const { notes, segments } = this.#parts
+    this.#regions ??= findRegions(segments, {
+      files: notes.files,
+      modules: this.#modules,
+      pageBytes: this.pageBytes,
+      vdso: notes.auxv.get(AUXV.SYSINFO_EHDR) ?? null,
+      stack: notes.auxv.get(AUXV.EXECFN) ?? this.#mainStackPointer(),
+    })
+    return this.#regions
+  }
+
+  threads(): readonly Thread[] {
+    return this.#threads
+  }
+
+  modules(): readonly Module[] {
+    return this.#modules
+  }
+
+  residentBytes(): null {
+    return null
+  }
+
+  refresh(): void {}
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    closeSync(this.#parts.core.fd)
+    this.#fileRuns?.close()
+  }
+
+  #mainStackPointer(): bigint | null {
+    return this.#threads.find((thread) => thread.tid === this.pid)?.stackPointer ?? null
+  }
+
+  #missing(key: number): { detail: string | null } | null {
+    const { segments } = this.#parts
+    const index = segments.ranges.find(key)
+    if (index >= 0 && key - segments.ranges.starts[index]! < segments.promised[index]!) {
+      return { detail: 'the core file is truncated' }
+    }
+    const region = Number.isNaN(key) ? null : regionAt(this.regions(), addressOf(key))
+    if (!region) return null
+    if (!region.path || region.path.startsWith('[')) return { detail: null }
+    const module = this.#modules.find((m) =>
+      m.mappings.some((mapping) => key >= mapping.start && key < mapping.end),
+    )
+    return { detail: `mapped from ${region.path}${module?.fileProblem ? `, ${module.fileProblem}` : ''}` }
+  }
+}
+
+function pageBytes(given: bigint | undefined): number {
+  const bytes = Number(given ?? 4096n)
+  return [4096, 16384, 65536].includes(bytes) ? bytes : 4096
+}
+
+function threadsOf(notes: CoreNotes): readonly Thread[] {
+  return notes.threads.map((thread) => ({
+    tid: thread.tid,
+    name: thread.tid === notes.pid ? notes.name : null,
+    stackPointer: thread.stackPointer,
+    threadPointer: thread.threadPointer,
+  }))
+}
+
+function executableName(notes: CoreNotes, memory: MemorySource): string | null {
+  const at = notes.auxv.get(AUXV.EXECFN)
+  if (at !== undefined) {
+    const bytes = new Uint8Array(MAX_PATH)
+    const text = bytes.subarray(0, memory.read(address(at), bytes))
+    const end = text.indexOf(0)
+    if (end > 0) return new TextDecoder().decode(text.subarray(0, end))
+  }
+  return notes.commandLine?.split(' ')[0] ?? notes.name
+}
+
+function programProblems(program: CoreModule | undefined, options: FileOptions): string[] {
+  if (options.program === undefined) return []
+  if (!program) return [`${options.program} is not used: the core does not say where its program was mapped`]
+  return program.refused ? [program.refused] : []
+}
