@@ -1,0 +1,145 @@
+// Chunks with a mapping of their own: no list leads to them, so they are looked for in anonymous memory.
+import { type Address, address, offset } from '../memory/address.js'
+import { type Region, sizeOf } from '../memory/region.js'
+import type { Target } from '../target/target.js'
+import { BlockReader } from './block-reader.js'
+import type { Arena } from './heap-model.js'
+import { type GlibcLayout, IS_MMAPPED } from './layout.js'
+
+/** One mapping that malloc made for one chunk. */
+export interface MmappedChunk {
+  readonly address: Address
+  readonly bytes: number
+}
+
+/** What mp_ says there is; the search ends when it is found. */
+export interface MmappedCounters {
+  readonly count: number | null
+  readonly bytes: number | null
+}
+
+interface Stretch {
+  readonly start: Address
+  readonly sizeBytes: number
+  /** All of it is in RAM (or it is a core): looking at every page changes nothing in the process. */
+  readonly mayScan: boolean
+}
+
+/**
+ * Finds mmapped chunks in anonymous writable memory outside the arenas' heaps and outside stacks: first where a
+ * mapping begins or a chunk just found ends, then page by page until the counters are met.
+ */
+export function findMmappedChunks(
+  target: Target,
+  layout: GlibcLayout,
+  arenas: readonly Arena[],
+  counters: MmappedCounters,
+): readonly MmappedChunk[] {
+  if (counters.count === 0 || counters.count === null) return []
+  const stretches = stretchesOf(target, arenas)
+  const found: MmappedChunk[] = []
+  const rest: Stretch[] = []
+  for (const stretch of stretches) {
+    const { chunks, stoppedAt } = chunksAtStart(target, layout, stretch)
+    found.push(...chunks)
+    if (stoppedAt < stretch.sizeBytes && stretch.mayScan) {
+      const start = offset(stretch.start, stoppedAt)
+      rest.push({ start, sizeBytes: stretch.sizeBytes - stoppedAt, mayScan: true })
+    }
+  }
+  for (const stretch of rest) {
+    if (met(found, counters)) break
+    found.push(...chunksInside(target, layout, stretch))
+  }
+  return found.sort((a, b) => (a.address < b.address ? -1 : 1))
+}
+
+function met(found: readonly MmappedChunk[], counters: MmappedCounters): boolean {
+  return (
+    found.length === counters.count && found.reduce((sum, chunk) => sum + chunk.bytes, 0) === counters.bytes
+  )
+}
+
+// Anonymous, readable and writable, in no heap of an arena, and no thread's stack.
+function stretchesOf(target: Target, arenas: readonly Arena[]): readonly Stretch[] {
+  const heaps = arenas
+    .flatMap((arena) => arena.heaps)
+    .map((heap) => ({ start: heap.address, end: offset(heap.address, heap.reservedBytes) }))
+    .sort((a, b) => (a.start < b.start ? -1 : 1))
+  const stacks = new Set(target.threads().flatMap((thread) => thread.stackPointer ?? []))
+  const holdsStack = (region: Region) => [...stacks].some((sp) => sp >= region.start && sp < region.end)
+  const stretches: Stretch[] = []
+  for (const region of target.regions()) {
+    const { read, write, shared } = region.permissions
+    if (!read || !write || shared || (region.path !== null && !region.path.startsWith('[anon'))) continue
+    if (stacks.size > 0 && holdsStack(region)) continue
+    const mayScan =
+      target.kind === 'core' || target.residentBytes(region.start, region.end) === sizeOf(region)
+    let from: bigint = region.start
+    for (const heap of heaps) {
+      if (heap.end <= from || heap.start >= region.end) continue
+      if (heap.start > from) {
+        stretches.push({ start: address(from), sizeBytes: Number(heap.start - from), mayScan })
+      }
+      from = heap.end
+    }
+    if (from < region.end) {
+      stretches.push({ start: address(from), sizeBytes: Number(region.end - from), mayScan })
+    }
+  }
+  return stretches
+}
+
+// Chunks back to back from the start of a stretch.
+function chunksAtStart(
+  target: Target,
+  layout: GlibcLayout,
+  stretch: Stretch,
+): { chunks: MmappedChunk[]; stoppedAt: number } {
+  const reader = new BlockReader(target.memory, stretch.start, stretch.sizeBytes)
+  const chunks: MmappedChunk[] = []
+  let at = 0
+  for (;;) {
+    const bytes = mappingAt(reader, at, stretch.sizeBytes, layout, target.pageBytes)
+    if (bytes === 0) return { chunks, stoppedAt: at }
+    chunks.push({ address: offset(stretch.start, at), bytes })
+    at += bytes
+  }
+}
+
+function chunksInside(target: Target, layout: GlibcLayout, stretch: Stretch): MmappedChunk[] {
+  const reader = new BlockReader(target.memory, stretch.start, stretch.sizeBytes)
+  const chunks: MmappedChunk[] = []
+  for (let at = 0; at < stretch.sizeBytes; ) {
+    const bytes = mappingAt(reader, at, stretch.sizeBytes, layout, target.pageBytes)
+    if (bytes > 0) chunks.push({ address: offset(stretch.start, at), bytes })
+    at += bytes || target.pageBytes
+  }
+  return chunks
+}
+
+// Length of the mapping of an mmapped chunk that begins at `at`, or 0. The chunk's size word has flags exactly
+// IS_MMAPPED and prev_size is its distance from the mapping's start: 0, or 8 on i386 since 2.26. The length is
+// prev_size + size up to 2.42 and 2 words more since 2.43: only one of the two is whole pages.
+function mappingAt(
+  reader: BlockReader,
+  at: number,
+  limit: number,
+  layout: GlibcLayout,
+  pageBytes: number,
+): number {
+  const word = layout.wordBytes
+  const lead = layout.chunkAlign - 2 * word
+  const index = reader.seek(at + lead, 2 * word)
+  if (index < 0) return 0
+  const { words } = reader
+  const sizeIndex = index + word / 4
+  const previous = words[index]! & ~1
+  if (previous !== lead || (word === 8 && words[index + 1] !== 0)) return 0
+  const low = words[sizeIndex]!
+  if ((low & 7) !== IS_MMAPPED) return 0
+  const high = word === 8 ? words[sizeIndex + 1]! : 0
+  const whole = lead + high * 0x1_0000_0000 + ((low & ~7) >>> 0)
+  const length = whole % pageBytes === 0 ? whole : whole + 2 * word
+  return length % pageBytes === 0 && length > 0 && at + length <= limit ? length : 0
+}

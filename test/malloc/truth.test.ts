@@ -1,0 +1,108 @@
+// Our figures against glibc's own, byte for byte: live and core, with gdb's symbols and without.
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import type { Report } from '../../src/report/report.js'
+import { openSession } from '../../src/session/open-session.js'
+import type { TargetChoice } from '../../src/target/open.js'
+import { asTruth, glibcTruth } from '../support/glibc-truth.js'
+import { compile, gcore, kernelCore, kernelCores, type Running, scratch, start } from '../support/programs.js'
+
+async function reportOf(choice: TargetChoice, useGdb: boolean): Promise<Report> {
+  const session = await openSession(choice, { useGdb })
+  try {
+    return session.report
+  } finally {
+    await session.close()
+  }
+}
+
+/** What a core and a live report of the same still process share. */
+function heapAndTotals(report: Report) {
+  return { heap: report.heap, glibc: report.target.glibc, threads: report.target.threads }
+}
+
+async function compare(t: Test, running: Running, folder: string, out: string): Promise<Report> {
+  const truth = glibcTruth(`${out}.xml`, `${out}.txt`)
+  const live = await reportOf({ kind: 'live', pid: running.pid }, true)
+  t.same(asTruth(live), truth, 'live, with symbols')
+  t.equal(live.target.glibc?.layoutFrom, 'debug-info')
+  t.ok(live.complete, 'live report is complete')
+  const probed = await reportOf({ kind: 'live', pid: running.pid }, false)
+  t.same(asTruth(probed), truth, 'live, layout from memory')
+  t.equal(probed.target.glibc?.layoutFrom, 'table')
+  t.same(
+    probed.heap!.arenas.map(({ address, heaps }) => ({ address, heaps })),
+    live.heap!.arenas.map(({ address, heaps }) => ({ address, heaps })),
+    'the same arenas and heaps with and without symbols',
+  )
+  if (kernelCores()) {
+    const path = await kernelCore(running, folder, 'core.shape')
+    const core = await reportOf({ kind: 'core', path }, true)
+    t.same(heapAndTotals(core), heapAndTotals(live), 'core and live agree')
+    const bare = await reportOf({ kind: 'core', path }, false)
+    t.same(asTruth(bare), truth, 'core, layout from memory')
+  } else {
+    t.pass('kernel core', { skip: 'core_pattern sends cores elsewhere on this machine' })
+    await running.kill()
+  }
+  return live
+}
+
+const SHAPES = ['main-only', 'fastbins', 'many-heaps', 'foreign-sbrk', 'noncontiguous', 'mmapped', 'arenas']
+
+for (const shape of SHAPES) {
+  t.test(shape, async (t) => {
+    const folder = scratch()
+    const out = join(folder, 'out')
+    const running = await start(compile('test/programs/heap-shapes.c'), [shape, out], { cwd: folder })
+    const report = await compare(t, running, folder, out)
+    const { arenas } = report.heap!
+    if (shape === 'many-heaps')
+      t.ok(
+        arenas.some((arena) => arena.heaps.length > 2),
+        'an arena of several heaps',
+      )
+    if (shape === 'fastbins')
+      t.ok(
+        arenas.every((arena) => arena.fastbinBytes! > 0),
+        'fastbins are filled',
+      )
+    if (shape === 'noncontiguous')
+      t.same(arenas[0]!.heaps, [], 'a main heap in pieces is not invented as one')
+  })
+}
+
+for (const [arenas, mib] of [
+  [16, '3'],
+  [64, '2'],
+  [3, '70'],
+] as const) {
+  t.test(`the incident with ${arenas} arenas of ${mib} MiB`, async (t) => {
+    const folder = scratch()
+    const out = join(folder, 'out')
+    const program = compile('examples/programs/arena-bloat.c')
+    const running = await start(program, [String(arenas), mib, '1', 'log:16:4096', out], { cwd: folder })
+    const truth = glibcTruth(`${out}.malloc_info.xml`, `${out}.malloc_stats.txt`)
+    const live = await reportOf({ kind: 'live', pid: running.pid }, true)
+    t.same(asTruth(live), truth, 'live')
+    t.equal(live.heap!.arenas.length, arenas)
+    if (mib === '70') t.ok(live.heap!.arenas.slice(1).every((arena) => arena.heaps.length >= 2))
+    // gdb 13's gcore writes the reserved address space too: 64 MiB an arena, so only where arenas are few.
+    if (arenas <= 16) {
+      const dumped = gcore(running.pid, join(folder, 'core.gdb'))
+      const fromGcore = await reportOf({ kind: 'core', path: dumped }, true)
+      t.same(heapAndTotals(fromGcore), heapAndTotals(live), "gdb's gcore and live agree")
+    }
+    if (kernelCores()) {
+      const path = await kernelCore(running, folder, 'core.incident')
+      t.same(
+        heapAndTotals(await reportOf({ kind: 'core', path }, true)),
+        heapAndTotals(live),
+        'core and live agree',
+      )
+    } else {
+      t.pass('kernel core', { skip: 'core_pattern sends cores elsewhere on this machine' })
+      await running.kill()
+    }
+  })
+}

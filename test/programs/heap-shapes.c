@@ -1,0 +1,97 @@
+// One process a shape of malloc's heap. usage: heap-shapes SHAPE OUT
+// Writes OUT.xml (malloc_info) and OUT.txt (malloc_stats) once the heap stands still, prints its pid, and waits.
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static pthread_barrier_t standing;
+static void (*work)(int);
+static void *keep[4096];
+
+static void *run(void *id) {
+  work((int)(intptr_t)id);
+  pthread_barrier_wait(&standing);
+  for (;;) pause();
+}
+static void threads(int count, void (*what)(int)) {
+  work = what;
+  pthread_barrier_init(&standing, 0, count + 1);
+  for (intptr_t id = 0; id < count; id++) {
+    pthread_t thread;
+    if (pthread_create(&thread, 0, run, (void *)id)) abort();
+  }
+  pthread_barrier_wait(&standing);
+}
+
+// Fastbins: far more small chunks than tcache takes, freed in both orders.
+static void fill_fastbins(int id) {
+  void *chunk[600];
+  for (int i = 0; i < 600; i++) memset(chunk[i] = malloc(16 + 16 * (i % 7)), id, 16);
+  for (int i = 0; i < 600; i += 2) free(chunk[i]);
+  for (int i = 597; i > 0; i -= 4) free(chunk[i]);
+}
+// Heaps: one arena beyond 64 MiB, with free room in the first, the middle and the last heap.
+static void many_heaps(int id) {
+  static void *chunks[2][1500];
+  void **keep = chunks[id];
+  for (int i = 0; i < 1500; i++) memset(keep[i] = malloc(100000 + id), 1, 64);
+  for (int i = 1; i < 1499; i += 3) free(keep[i]);
+}
+static void small_mix(int id) {
+  void *chunk[300];
+  for (int i = 0; i < 300; i++) memset(chunk[i] = malloc(24 + 40 * (i % 50)), id, 24);
+  for (int i = 0; i < 300; i++)
+    if (i % 3) free(chunk[i]);
+}
+
+int main(int count, char **argument) {
+  if (count < 3) return 2;
+  const char *shape = argument[1];
+  static char path[4096], buffer[1 << 16];
+  snprintf(path, sizeof path, "%s.xml", argument[2]);
+  FILE *info = fopen(path, "w");
+  setvbuf(info, buffer, _IOFBF, sizeof buffer);
+  snprintf(path, sizeof path, "%s.txt", argument[2]);
+  int stats = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+
+  if (!strcmp(shape, "main-only")) small_mix(0);
+  else if (!strcmp(shape, "fastbins")) { fill_fastbins(9); threads(5, fill_fastbins); }
+  else if (!strcmp(shape, "many-heaps")) { mallopt(M_MMAP_THRESHOLD, 1 << 20); threads(2, many_heaps); }
+  else if (!strcmp(shape, "foreign-sbrk")) {
+    for (int i = 0; i < 200; i++) keep[i] = malloc(1000);
+    if (sbrk(12345) == (void *)-1) return 1;
+    for (int i = 200; i < 800; i++) keep[i] = malloc(1000);
+    for (int i = 0; i < 800; i += 2) free(keep[i]);
+  } else if (!strcmp(shape, "noncontiguous")) {
+    for (int i = 0; i < 50; i++) keep[i] = malloc(1000);
+    // The next brk fails: something is in its way.
+    uintptr_t end = ((uintptr_t)sbrk(0) + 4095) & ~4095ul;
+    if (mmap((void *)end, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED) return 1;
+    for (int i = 50; i < 3000; i++) keep[i] = malloc(2000);
+    for (int i = 0; i < 3000; i += 2) free(keep[i]);
+  } else if (!strcmp(shape, "mmapped")) {
+    for (int i = 0; i < 12; i++) memset(keep[i] = malloc((200 + 37 * i) << 10), 1, 4096);
+    keep[20] = memalign(1 << 21, 3 << 20);
+    keep[21] = memalign(65536, 700000);
+    free(keep[3]);
+  } else if (!strcmp(shape, "arenas")) { small_mix(0); threads(12, small_mix); }
+  else return 2;
+
+  malloc_info(0, info);
+  fflush(info);
+  int saved = dup(2);
+  dup2(stats, 2);
+  malloc_stats();
+  dup2(saved, 2);
+  char line[32];
+  int length = snprintf(line, sizeof line, "%d\n", getpid());
+  if (write(1, line, length) != length) return 1;
+  for (;;) pause();
+}

@@ -1,0 +1,47 @@
+// The built command, run as a user runs it.
+import { execFileSync, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { ROOT } from './programs.js'
+
+const CLI = join(ROOT, 'dist/cli.js')
+
+/** How a run of the command ended. */
+export interface Ended {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs `arena-inspect` with arguments to its end; stdin is empty and nothing is a terminal. */
+export async function arenaInspect(
+  args: readonly string[],
+  options: { env?: NodeJS.ProcessEnv; cwd?: string; uid?: number; gid?: number } = {},
+): Promise<Ended> {
+  if (!existsSync(CLI)) execFileSync(process.execPath, [join(ROOT, '.ci/build.mjs')], { stdio: 'inherit' })
+  // The test runner puts a preload of its own into every child's NODE_OPTIONS.
+  const child = spawn('/usr/bin/env', ['-u', 'NODE_OPTIONS', process.execPath, CLI, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...options,
+    env: { ...cleanEnvironment(), ...options.env },
+  })
+  let stdout = ''
+  let stderr = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text
+  })
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text
+  })
+  return new Promise((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (code, signal) => resolve({ code, signal, stdout, stderr }))
+  })
+}
+
+// The test runner's own settings are not the user's.
+function cleanEnvironment(): NodeJS.ProcessEnv {
+  const { NODE_V8_COVERAGE: _, FORCE_COLOR: __, ...env } = process.env
+  return env
+}

@@ -1,0 +1,94 @@
+// A real terminal for tests: a tmux server of its own with one shell, read as text.
+import { execFileSync, spawnSync } from 'node:child_process'
+
+const DEADLINE_MS = 30_000
+let servers = 0
+
+/** Why terminal tests cannot run here, or false. */
+export function noTmux(): string | false {
+  return spawnSync('tmux', ['-V']).status === 0 ? false : 'tmux is not installed'
+}
+
+/** One terminal with a shell whose prompt is `ready>`. */
+export class TmuxTerminal {
+  readonly #socket = `arena-inspect-test-${process.pid}-${++servers}`
+
+  constructor(size: { columns: number; rows: number }, env: Readonly<Record<string, string>> = {}) {
+    const shell = [
+      'env',
+      '-u',
+      'CI',
+      '-u',
+      'NO_COLOR',
+      'PS1=ready> ',
+      ...Object.entries(env).map((e) => e.join('=')),
+      'sh',
+      '-i',
+    ]
+    this.#tmux(
+      '-f',
+      '/dev/null',
+      'new-session',
+      '-d',
+      '-x',
+      `${size.columns}`,
+      '-y',
+      `${size.rows}`,
+      shell.map(quoted).join(' '),
+    )
+  }
+
+  /** A command line, Enter included. */
+  type(line: string): void {
+    this.#tmux('send-keys', '-l', line)
+    this.#tmux('send-keys', 'Enter')
+  }
+
+  /** Keys by tmux's names, e.g. `j`, `Escape`, `C-c`. */
+  press(...keys: string[]): void {
+    this.#tmux('send-keys', ...keys)
+  }
+
+  /** Characters in one write, as fast typing arrives. */
+  paste(text: string): void {
+    this.#tmux('send-keys', '-l', text)
+  }
+
+  resize(columns: number, rows: number): void {
+    this.#tmux('resize-window', '-x', `${columns}`, '-y', `${rows}`)
+  }
+
+  /** What is on the screen; with SGR sequences when `styled`. */
+  screen(styled = false): string {
+    return this.#tmux('capture-pane', '-p', ...(styled ? ['-e'] : []))
+  }
+
+  /** A tmux variable of the terminal, e.g. `cursor_flag`, `alternate_on`. */
+  variable(name: string): string {
+    return this.#tmux('display-message', '-p', `#{${name}}`).trim()
+  }
+
+  /** The screen as soon as it matches; throws with the last screen when it never does. */
+  async until(wanted: RegExp | ((screen: string) => boolean)): Promise<string> {
+    const matches = wanted instanceof RegExp ? (screen: string) => wanted.test(screen) : wanted
+    const end = Date.now() + DEADLINE_MS
+    for (;;) {
+      const screen = this.screen()
+      if (matches(screen)) return screen
+      if (Date.now() > end) throw new Error(`the screen never showed ${wanted}:\n${screen}`)
+      await new Promise((resolve) => setTimeout(resolve, 30))
+    }
+  }
+
+  close(): void {
+    spawnSync('tmux', ['-L', this.#socket, 'kill-server'])
+  }
+
+  #tmux(...args: string[]): string {
+    return execFileSync('tmux', ['-L', this.#socket, ...args], { encoding: 'utf8' })
+  }
+}
+
+function quoted(word: string): string {
+  return `'${word.replaceAll("'", `'\\''`)}'`
+}
