@@ -1,0 +1,60 @@
+// `arena-inspect maps`: where the address space goes, of a target or of a saved /proc/PID/maps file.
+import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
+import { categorize, type Piece } from '../../maps/categorize.js'
+import { type Grouping, groupRegions } from '../../maps/group-regions.js'
+import { guessArenaClaims } from '../../maps/guess-arena-claims.js'
+import { bar } from '../../report/bars.js'
+import { parseMaps } from '../../target/live/proc-maps.js'
+import { groupedTable } from '../../views/text/maps-table.js'
+import { EXIT, type ExitCode } from '../exit.js'
+import { exitCodeOf, output, sayWhatIsMissing } from '../finish.js'
+import { chooseWithProgram, open, type TargetOptions } from '../target-arguments.js'
+
+export interface MapsOptions extends TargetOptions {
+  readonly json?: boolean
+  readonly by: Grouping
+}
+
+const BAR_CELLS = 30
+const MAPS_LINE = /^[0-9a-f]+-[0-9a-f]+ [r-][w-][x-][ps] /
+
+export async function runMaps(targets: readonly string[], options: MapsOptions): Promise<ExitCode> {
+  const [file] = targets
+  if (options.pid === undefined && targets.length === 1 && isMapsFile(file!)) {
+    const regions = parseMaps(readFileSync(file!, 'utf8'))
+    const { pieces } = categorize({ regions, threads: [], claims: guessArenaClaims(regions) })
+    show(pieces, options)
+    return EXIT.done
+  }
+  const session = await open(chooseWithProgram(targets, options), options)
+  try {
+    show(session.measurement.pieces, options)
+    sayWhatIsMissing(session.report)
+    return exitCodeOf(session.report, null, options.strict === true)
+  } finally {
+    await session.close()
+  }
+}
+
+function show(pieces: readonly Piece[], options: MapsOptions): void {
+  const rows = groupRegions(pieces, options.by)
+  if (options.json) output(`${JSON.stringify({ by: options.by, rows }, null, 2)}\n`)
+  else output(`${groupedTable(`By ${options.by}`, rows, (part, whole) => bar(part, whole, BAR_CELLS))}\n`)
+}
+
+// A core is not read whole to find out that it is no text.
+function isMapsFile(path: string): boolean {
+  try {
+    if (!statSync(path).isFile()) return false
+    const fd = openSync(path, 'r')
+    try {
+      const head = Buffer.alloc(4096)
+      return MAPS_LINE.test(head.toString('latin1', 0, readSync(fd, head, 0, head.length, 0)))
+    } finally {
+      closeSync(fd)
+    }
+  } catch (error) {
+    if (error instanceof Error && 'code' in error) return false
+    throw error
+  }
+}

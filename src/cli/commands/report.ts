@@ -1,0 +1,46 @@
+// `arena-inspect report`: the whole report, as text or JSON.
+import { type Command, Option } from 'commander'
+import type { Severity } from '../../findings/finding.js'
+import { renderJson } from '../../views/json/render-json.js'
+import { renderText } from '../../views/text/render-text.js'
+import type { ExitCode } from '../exit.js'
+import { exitCodeOf, output, sayWhatIsMissing } from '../finish.js'
+import { chooseWithProgram, open, type TargetOptions, withTargetOptions } from '../target-arguments.js'
+import { colorWanted } from '../terminal.js'
+
+export interface ReportOptions extends TargetOptions {
+  readonly format: 'text' | 'json'
+  readonly json?: boolean
+  readonly output?: string
+  readonly failOn?: Severity
+}
+
+/** Options of the report, which the bare command has too. */
+export function withReportOptions(command: Command): Command {
+  return withTargetOptions(command)
+    .addOption(new Option('--format <format>', 'how to write it').choices(['text', 'json']).default('text'))
+    .option('--json', 'the same as --format json')
+    .option('-o, --output <file>', 'write to a file instead of stdout')
+    .addOption(
+      new Option('--fail-on <severity>', 'exit with 3 when a finding is at least this severe').choices([
+        'info',
+        'warning',
+        'critical',
+      ]),
+    )
+}
+
+/** Reads the target and writes the report. */
+export async function runReport(targets: readonly string[], options: ReportOptions): Promise<ExitCode> {
+  const session = await open(chooseWithProgram(targets, options), options)
+  try {
+    const { report } = session
+    const json = options.json === true || options.format === 'json'
+    const color = options.output === undefined && colorWanted(options.color)
+    output(json ? renderJson(report) : renderText(report, { color }), options.output)
+    sayWhatIsMissing(report)
+    return exitCodeOf(report, options.failOn ?? null, options.strict === true)
+  } finally {
+    await session.close()
+  }
+}

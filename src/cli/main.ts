@@ -1,0 +1,129 @@
+#!/usr/bin/env node
+// The command line: arguments to commands, errors to one line and an exit code.
+import { Command, CommanderError, Option } from 'commander'
+import { GROUPINGS } from '../maps/group-regions.js'
+import { type ArenasOptions, runArenas } from './commands/arenas.js'
+import { type DemoOptions, runDemo } from './commands/demo.js'
+import { type MapsOptions, runMaps } from './commands/maps.js'
+import { runOpen } from './commands/open.js'
+import { type ReportOptions, runReport, withReportOptions } from './commands/report.js'
+import { runX, type XOptions } from './commands/x.js'
+import { EXIT, type ExitCode, explain } from './exit.js'
+import { packageVersion } from './package-root.js'
+import { withTargetOptions } from './target-arguments.js'
+import { say } from './terminal.js'
+
+let exitCode: ExitCode = EXIT.done
+
+function examples(...lines: readonly string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}\n`
+}
+
+function program(): Command {
+  const root = new Command('arena-inspect')
+    .description('Where did the memory go? malloc arenas of a core file or a live process, to the byte.')
+    .version(packageVersion())
+    .exitOverride()
+    .showSuggestionAfterError()
+    .enablePositionalOptions()
+  withReportOptions(root)
+    .argument('[target...]', 'a core file, and its program where that is not at its own path')
+    .addHelpText('after', examples('arena-inspect core.6 ./memsqld', 'arena-inspect --pid 6'))
+    .action(async (targets: string[], options: ReportOptions) => {
+      if (targets.length === 0 && options.pid === undefined) root.help({ error: true })
+      exitCode = await runOpen(targets, options)
+    })
+  withReportOptions(root.command('report'))
+    .description('the whole report: verdict, address space, arenas')
+    .argument('[target...]', 'CORE [PROGRAM], or --pid N')
+    .addHelpText(
+      'after',
+      examples(
+        'arena-inspect report core.6 --format json -o report.json',
+        'arena-inspect report --pid 6 --fail-on warning',
+      ),
+    )
+    .action(async (targets: string[], options: ReportOptions) => {
+      exitCode = await runReport(targets, options)
+    })
+  withTargetOptions(root.command('maps'))
+    .description('where the address space goes, of a target or of a saved /proc/PID/maps file')
+    .argument('[target...]', 'CORE [PROGRAM], MAPS-FILE, or --pid N')
+    .addOption(new Option('--by <key>', 'what to add up by').choices([...GROUPINGS]).default('category'))
+    .option('--json', 'rows as JSON')
+    .addHelpText(
+      'after',
+      examples('arena-inspect maps --pid 6 --by suffix', 'arena-inspect maps saved-maps.txt'),
+    )
+    .action(async (targets: string[], options: MapsOptions) => {
+      exitCode = await runMaps(targets, options)
+    })
+  withTargetOptions(root.command('arenas'))
+    .description("every malloc arena, in glibc's order")
+    .argument('[target...]', 'CORE [PROGRAM], or --pid N')
+    .option('--json', 'arenas as JSON')
+    .addHelpText('after', examples('arena-inspect arenas core.6', 'arena-inspect arenas --pid 6 --json'))
+    .action(async (targets: string[], options: ArenasOptions) => {
+      exitCode = await runArenas(targets, options)
+    })
+  withTargetOptions(root.command('x'))
+    .description("memory as gdb's x/NNa prints it, with symbols and chunk marks")
+    .argument(
+      '<target-and-address...>',
+      'CORE [PROGRAM] ADDRESS, or --pid N ADDRESS; 0xHEX, arena:N or a libc variable',
+    )
+    .option('--count <n>', 'words, or bytes with --as hex', '40')
+    .addOption(new Option('--as <unit>', 'what to show').choices(['words', 'hex', 'chunks']).default('words'))
+    .option('--json', 'as JSON')
+    .addHelpText(
+      'after',
+      examples(
+        'arena-inspect x core.6 0x7f8f98000020 --count 100',
+        'arena-inspect x --pid 6 main_arena --as hex --count 256',
+      ),
+    )
+    .action(async (positional: string[], options: XOptions) => {
+      exitCode = await runX(positional, options)
+    })
+  withReportOptions(root.command('demo'))
+    .description('makes the sample incident, takes its core and opens it')
+    .option('--arenas <n>', 'threads with an arena each', '64')
+    .option('--mib <n>', 'what each allocates before it frees 99 % of it', '20')
+    .option('--keep', 'keep the core')
+    .addHelpText(
+      'after',
+      examples('arena-inspect demo', 'arena-inspect demo --arenas 16 --mib 8 --format json'),
+    )
+    .action(async (options: DemoOptions & ReportOptions) => {
+      exitCode = await runDemo(options, (core) => runOpen([core], options))
+    })
+  return root
+}
+
+async function main(): Promise<ExitCode> {
+  try {
+    await program().parseAsync()
+    return exitCode
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage
+    if (process.argv.includes('--debug')) console.error(error)
+    const known = explain(error)
+    if (known) {
+      say(known.line)
+      return known.code
+    }
+    say(
+      `a defect of arena-inspect: ${error instanceof Error ? error.message : String(error)}; run again with --debug and report it`,
+    )
+    return EXIT.failed
+  }
+}
+
+// Ends through `exit`, so that children and scratch files go too.
+process.on('SIGINT', () => process.exit(EXIT.SIGINT))
+process.on('SIGTERM', () => process.exit(EXIT.SIGTERM))
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(exitCode)
+  throw error
+})
+process.exitCode = await main()

@@ -1,0 +1,79 @@
+// TARGET on the command line: a core file with its program, or --pid; and the options that all reading commands share.
+import type { Command } from 'commander'
+import { openSession, type TargetSession } from '../session/open-session.js'
+import type { TargetChoice } from '../target/open.js'
+import { UsageError } from './exit.js'
+import { Progress, say } from './terminal.js'
+
+export interface TargetOptions {
+  readonly pid?: string
+  readonly sysroot?: string
+  readonly gdb: string | false
+  readonly debug?: boolean
+  readonly color: boolean
+  readonly strict?: boolean
+}
+
+/** Adds the options of every command that reads a target. */
+export function withTargetOptions(command: Command): Command {
+  return command
+    .option('--pid <n>', 'a live process instead of a core file; it is not stopped')
+    .option('--sysroot <folder>', "where the target's files are, when not at their own paths")
+    .option('--gdb <path>', 'the gdb to run', 'gdb')
+    .option('--no-gdb', 'do without gdb: no symbols, the layout is found in memory')
+    .option('--strict', 'exit with 4 when the answer is partial')
+    .option('--no-color', 'no colour (also: NO_COLOR)')
+    .option('--debug', "show gdb's transcript and stack traces on stderr")
+}
+
+/** The target that the arguments name; the positional ones that are left over stay. Throws UsageError. */
+export function chooseTarget(
+  positional: readonly string[],
+  options: TargetOptions,
+): { choice: TargetChoice; rest: readonly string[] } {
+  if (options.pid !== undefined) {
+    if (!/^[1-9]\d{0,8}$/.test(options.pid)) {
+      throw new UsageError(
+        `--pid takes a process id, not ${JSON.stringify(options.pid)}`,
+        'see `pgrep -a NAME`',
+      )
+    }
+    return { choice: { kind: 'live', pid: Number(options.pid) }, rest: positional }
+  }
+  const [path, ...rest] = positional
+  if (path === undefined) throw new UsageError('name a core file or --pid N', 'see arena-inspect --help')
+  const sysroot = options.sysroot === undefined ? {} : { sysroot: options.sysroot }
+  return { choice: { kind: 'core', path, ...sysroot }, rest }
+}
+
+/** The choice of `TARGET [PROGRAM]`; any further argument is a usage error. */
+export function chooseWithProgram(positional: readonly string[], options: TargetOptions): TargetChoice {
+  const { choice, rest } = chooseTarget(positional, options)
+  const [program, extra] = rest
+  if (extra !== undefined || (program !== undefined && choice.kind !== 'core')) {
+    throw new UsageError(`too many arguments: ${extra ?? program}`, 'see --help')
+  }
+  return choice.kind === 'core' && program !== undefined ? { ...choice, program } : choice
+}
+
+/** Opens and measures the target, with progress. */
+export async function open(
+  choice: TargetChoice,
+  options: TargetOptions,
+  quiet = false,
+): Promise<TargetSession> {
+  const progress = new Progress('reading arenas')
+  const gdb = options.gdb === false ? { useGdb: false } : { gdbPath: options.gdb }
+  const transcript = options.debug
+    ? { transcript: (direction: string, line: string) => say(`gdb ${direction} ${line}`) }
+    : {}
+  try {
+    return await openSession(choice, {
+      ...gdb,
+      ...transcript,
+      progress: (done, known) => (quiet ? new Promise(setImmediate) : progress.update(done, known)),
+    })
+  } finally {
+    progress.stop()
+  }
+}

@@ -1,0 +1,47 @@
+// What the command line shows besides its output: messages, progress, colour.
+import { SingleBar } from 'cli-progress'
+import picocolors from 'picocolors'
+import { printable } from '../report/printable.js'
+
+/** True when output may carry colour: a terminal, and neither NO_COLOR nor --no-color. */
+export function colorWanted(wanted: boolean): boolean {
+  return wanted && process.stdout.isTTY === true && picocolors.isColorSupported
+}
+
+/** A line on stderr, made printable. */
+export function say(text: string): void {
+  process.stderr.write(`arena-inspect: ${printable(text)}\n`)
+}
+
+/** Work shorter than this shows no progress. */
+const QUIET_MS = 1000
+
+/** Progress of counted work on a terminal's stderr, from the first second on; `stop` clears the line. */
+export class Progress {
+  #bar: SingleBar | null = null
+  readonly #started = performance.now()
+
+  constructor(readonly what: string) {}
+
+  /** Shows `done` of `total`, and lets signals and timers run. */
+  async update(done: number, total: number): Promise<void> {
+    if (process.stderr.isTTY && performance.now() - this.#started > QUIET_MS) {
+      if (!this.#bar) {
+        const format = `${this.what} {bar} {value}/{total}, {eta_formatted} left`
+        this.#bar = new SingleBar({
+          format,
+          stream: process.stderr,
+          clearOnComplete: true,
+          hideCursor: false,
+        })
+        this.#bar.start(total, done)
+      }
+      this.#bar.update(done)
+    }
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+
+  stop(): void {
+    this.#bar?.stop()
+  }
+}

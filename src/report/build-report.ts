@@ -1,0 +1,69 @@
+// The Report from what was measured.
+
+import type { Facts } from '../findings/facts.js'
+import { findingsOf } from '../findings/rules.js'
+import type { Arena, HeapModel } from '../malloc/heap-model.js'
+import { hex } from '../memory/address.js'
+import { type Report, type ReportArena, type ReportHeapModel, SCHEMA } from './report.js'
+
+/** All that a report is made of. */
+export interface Measured extends Facts {
+  readonly label: string
+  readonly executable: string | null
+  /** What is missing, in sentences: of the target, of its symbols, of malloc. */
+  readonly problems: readonly string[]
+  /** False when the target itself is cut or partly unreadable. */
+  readonly targetComplete: boolean
+}
+
+/** The versioned document of one measurement. */
+export function buildReport(measured: Measured): Report {
+  const { kind, label, pid, executable, threads, heap, categories } = measured
+  return {
+    schema: SCHEMA,
+    complete: measured.targetComplete && heap !== null && isComplete(heap),
+    problems: measured.problems,
+    target: {
+      kind,
+      label,
+      pid,
+      executable,
+      threads,
+      glibc: heap && { version: heap.glibc.version, layoutFrom: heap.glibc.layoutFrom },
+    },
+    heap: heap && heapOf(heap),
+    maps: { categories },
+    findings: findingsOf(measured),
+  }
+}
+
+function isComplete(heap: HeapModel): boolean {
+  return heap.ringClosed && heap.anomalies.length === 0 && heap.mmapped.bytes !== null
+}
+
+function heapOf(heap: HeapModel): ReportHeapModel {
+  return {
+    arenas: heap.arenas.map(arenaOf),
+    mmapped: { count: heap.mmapped.count, bytes: heap.mmapped.bytes },
+    totals: heap.totals,
+    anomalies: heap.anomalies.map(({ at, code, what }) => ({ at: hex(at), code, what })),
+  }
+}
+
+function arenaOf(arena: Arena): ReportArena {
+  return {
+    index: arena.index,
+    address: hex(arena.address),
+    isMain: arena.isMain,
+    heaps: arena.heaps.map((heap) => ({ address: hex(heap.address), sizeBytes: heap.sizeBytes })),
+    systemBytes: arena.systemBytes,
+    inUseBytes: arena.inUseBytes,
+    freeBytes: arena.freeBytes,
+    fastbinBytes: arena.fastbinBytes,
+    binnedBytes: arena.binnedBytes,
+    topBytes: arena.topBytes,
+    freeChunks: arena.freeChunks,
+    attachedThreads: arena.attachedThreads,
+    complete: arena.complete,
+  }
+}

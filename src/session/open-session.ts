@@ -1,0 +1,142 @@
+// Opens a target with what gdb knows of it, measures it, and answers what interactive views ask.
+import { ChunkIndex } from '../malloc/chunk-index.js'
+import type { HeapProgress } from '../malloc/read-heap-model.js'
+import { type Address, address, hex, offset } from '../memory/address.js'
+import { permissionText, regionAt } from '../memory/region.js'
+import type { Report } from '../report/report.js'
+import { openSymbols, type SymbolsOptions } from '../target/gdb/open-symbols.js'
+import { openTarget, type TargetChoice } from '../target/open.js'
+import type { Symbols, Target } from '../target/target.js'
+import { type Measurement, measure } from './measure.js'
+import type { ChunkMark, Description, MemoryRead, Session } from './session.js'
+
+export interface SessionOptions extends Omit<SymbolsOptions, 'corePath'> {
+  /** Called while arenas are measured. */
+  readonly progress?: HeapProgress
+  /** False: gdb is not started; no symbols, the layout comes from memory. */
+  readonly useGdb?: boolean
+}
+
+/** Opens what `choice` names and measures it. Throws TargetError; without gdb the report says what is missing. */
+export async function openSession(
+  choice: TargetChoice,
+  options: SessionOptions = {},
+): Promise<TargetSession> {
+  const target = openTarget(choice)
+  const core = choice.kind === 'core' ? { corePath: choice.path } : {}
+  const symbols = options.useGdb === false ? null : await openSymbols(target, { ...options, ...core })
+  try {
+    return new TargetSession(target, symbols, await measure(target, symbols, options.progress))
+  } catch (error) {
+    await symbols?.close()
+    target.close()
+    throw error
+  }
+}
+
+/** The Session over one Target; owns the target and its symbols until `close`. */
+export class TargetSession implements Session {
+  readonly wordBytes: 8 | 4
+  readonly isLive: boolean
+  #now: Measurement
+  #chunks: ChunkIndex | null
+
+  constructor(
+    readonly target: Target,
+    readonly symbols: Symbols | null,
+    first: Measurement,
+  ) {
+    this.wordBytes = target.wordBytes
+    this.isLive = target.kind !== 'core'
+    this.#now = first
+    this.#chunks = this.#index()
+  }
+
+  get report(): Report {
+    return this.#now.report
+  }
+
+  get measurement(): Measurement {
+    return this.#now
+  }
+
+  async refresh(): Promise<Report> {
+    if (!this.isLive) return this.report
+    this.target.refresh()
+    this.#now = await measure(this.target, this.symbols)
+    this.#chunks = this.#index()
+    return this.report
+  }
+
+  read(start: Address, length: number): MemoryRead {
+    const bytes = new Uint8Array(length)
+    const known = new Uint8Array(length)
+    let fault: string | null = null
+    for (let at = 0; at < length; ) {
+      const got = this.target.memory.read(offset(start, at), bytes.subarray(at))
+      known.fill(1, at, at + got)
+      at += got
+      if (at >= length) break
+      const missing = offset(start, at)
+      fault ??= this.target.memory.fault(missing).message
+      // What can be read again begins at a page boundary at the earliest.
+      const pageEnd = at + (this.target.pageBytes - Number(missing & BigInt(this.target.pageBytes - 1)))
+      bytes.fill(0, at, Math.min(length, pageEnd))
+      at = pageEnd
+    }
+    return { start, bytes, known, fault }
+  }
+
+  chunksIn(start: Address, end: Address): readonly ChunkMark[] {
+    return this.#chunks?.chunksIn(start, end) ?? []
+  }
+
+  async symbolsOf(values: readonly bigint[]): Promise<readonly (string | null)[]> {
+    if (!this.symbols) return values.map(() => null)
+    return this.symbols.nearest(values.map((value) => address(BigInt.asUintN(64, value))))
+  }
+
+  describe(at: Address): Description {
+    const piece = regionAt(this.#now.pieces, at)
+    if (!piece) return { lines: [`${hex(at)} is not mapped`], regionStart: null }
+    const lines: string[] = []
+    const chunk = this.chunksIn(at, offset(at, 1))[0]
+    if (chunk) lines.push(chunkText(chunk, at))
+    const arena = this.#now.malloc?.model.arenas.find(
+      ({ address: start }) => at >= start && at < start + BigInt(this.#now.malloc!.layout.arena.sizeBytes),
+    )
+    if (arena) lines.push(`malloc_state of arena ${arena.index}, ${hex(arena.address)}`)
+    const { region } = piece
+    const name = region.path === null ? 'anonymous memory' : region.path
+    const place = region.path?.startsWith('/') ? ` + ${hex(at - region.start + region.fileOffset)}` : ''
+    lines.push(`${piece.category}: ${name}${place} ${permissionText(region.permissions)}`)
+    return { lines, regionStart: region.start }
+  }
+
+  nextMapped(at: Address, direction: 1 | -1): Address | null {
+    const regions = this.target.regions()
+    if (regionAt(regions, at)) return at
+    if (direction === 1) return regions.find((region) => region.start > at)?.start ?? null
+    const below = regions.findLast((region) => region.end <= at)
+    return below ? offset(below.end, -1) : null
+  }
+
+  async close(): Promise<void> {
+    await this.symbols?.close()
+    this.target.close()
+  }
+
+  #index(): ChunkIndex | null {
+    const { malloc } = this.#now
+    return malloc && new ChunkIndex(this.target.memory, malloc.layout, malloc.model.arenas, !this.isLive)
+  }
+}
+
+function chunkText(chunk: ChunkMark, at: Address): string {
+  const where = `arena ${chunk.arenaIndex}`
+  const inside = at === chunk.address ? '' : ` + ${hex(at - chunk.address)}`
+  if (chunk.state === 'arena') return `heap header of ${where}, ${hex(chunk.address)}${inside}`
+  const name =
+    chunk.state === 'top' ? 'top chunk' : chunk.state === 'fencepost' ? 'fencepost' : `${chunk.state} chunk`
+  return `${name} ${hex(chunk.address)}${inside} of ${where}, ${chunk.sizeBytes} bytes`
+}

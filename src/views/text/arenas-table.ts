@@ -1,0 +1,36 @@
+// The table of arenas.
+import { bar } from '../../report/bars.js'
+import type { ReportArena } from '../../report/report.js'
+import { bytesText, countText, percentOf, percentText } from '../../report/sizes.js'
+import { plainTable } from './plain-table.js'
+
+const BAR_CELLS = 12
+
+/** One line an arena, in the order given. `total`: how many arenas there are in all. */
+export function arenasTable(arenas: readonly ReportArena[], total: number): string {
+  const columns = [
+    { title: ` Arenas (${total})`, align: 'left' },
+    ...['heaps', 'system', 'in use', 'free', 'top', 'free chunks', 'threads', 'use'].map((title) => ({
+      title,
+      align: 'right' as const,
+    })),
+    { title: '', align: 'left' },
+  ] as const
+  return plainTable(columns, arenas.map(row))
+}
+
+function row(arena: ReportArena): string[] {
+  const use = percentOf(arena.inUseBytes, arena.systemBytes)
+  return [
+    ` ${arena.isMain ? 'main' : String(arena.index).padEnd(4)}  ${arena.address}${arena.complete ? '' : ' *'}`,
+    arena.isMain && arena.heaps.length === 0 ? '-' : countText(arena.heaps.length),
+    bytesText(arena.systemBytes),
+    bytesText(arena.inUseBytes),
+    bytesText(arena.freeBytes),
+    bytesText(arena.topBytes),
+    countText(arena.freeChunks),
+    countText(arena.attachedThreads),
+    percentText(use),
+    bar(arena.inUseBytes, arena.systemBytes, BAR_CELLS),
+  ]
+}
