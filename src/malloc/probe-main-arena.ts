@@ -43,9 +43,10 @@ export function findMainArena(
 ): FoundArena | null {
   if (stretch.sizeBytes > MOST_BYTES) return null
   const cache = new PageCache(memory, 1024)
-  for (const bins of binsIn(memory, cache, stretch, word)) {
+  const candidates = binsIn(memory, cache, stretch, word)
+  const expected = minor === null ? null : binsOffset(minor, word)
+  for (const bins of candidates) {
     const offsets = word === 8 ? [0x70, 0x18, 0x68] : [0x40, 0x10, 0x3c, 0x38]
-    const expected = minor === null ? null : binsOffset(minor, word)
     if (expected !== null) offsets.unshift(expected)
     for (const binsAt of offsets) {
       const main = address(BigInt.asUintN(64, bins - BigInt(binsAt)))
@@ -56,7 +57,11 @@ export function findMainArena(
       return { address: main, layout: arenaLayout(binsAt, attached, word), fromTable }
     }
   }
-  return null
+  // The ring is broken somewhere, but these are an arena's bins and the version says where its arena begins.
+  const [best] = candidates
+  if (best === undefined || expected === null) return null
+  const main = address(BigInt.asUintN(64, best - BigInt(expected)))
+  return { address: main, layout: arenaLayout(expected, minor! >= 23, word), fromTable: true }
 }
 
 // Addresses of bins[0] candidates, best first.

@@ -62,7 +62,14 @@ export async function readHeapModel(
     found: findMmappedChunks(target, layout, arenas, counters),
   }
   return {
-    model: { glibc, arenas, ringClosed: ring.closed, mmapped, totals: totalsOf(arenas), anomalies },
+    model: {
+      glibc,
+      arenas,
+      ringClosed: ring.closed,
+      mmapped,
+      totals: totalsOf(arenas, ring.closed),
+      anomalies,
+    },
     layout,
   }
 }
@@ -71,12 +78,16 @@ function numberOrNull(value: bigint | null): number | null {
   return value === null ? null : Number(value)
 }
 
-function totalsOf(arenas: readonly Arena[]): HeapModel['totals'] {
+// Unknown as soon as one arena's figure is, or an arena may be missing.
+function totalsOf(arenas: readonly Arena[], allArenas: boolean): HeapModel['totals'] {
   const sum = (of: (arena: Arena) => number | null): number | null =>
-    arenas.reduce<number | null>((total, arena) => {
-      const value = of(arena)
-      return total === null || value === null ? null : total + value
-    }, 0)
+    arenas.reduce<number | null>(
+      (total, arena) => {
+        const value = of(arena)
+        return total === null || value === null ? null : total + value
+      },
+      allArenas ? 0 : null,
+    )
   return {
     systemBytes: sum((arena) => arena.systemBytes),
     inUseBytes: sum((arena) => arena.inUseBytes),

@@ -96,9 +96,8 @@ export function walkSegment(
       return result('fencepost')
     }
     const fence = size === headerBytes && end - at <= 2 * headerBytes + align
-    if ((size < minSize && !fence) || size % align !== 0 || (low & IS_MMAPPED) !== 0 || at + size > end) {
-      return result('size')
-    }
+    const proper = fence || (size >= minSize && size % align === 0)
+    if (!proper || (low & IS_MMAPPED) !== 0 || at + size > end) return result('size')
     pending = at
     pendingSize = size
     at += size

@@ -327,7 +327,7 @@ t.test('what is not a core', async (t) => {
   refused(folder, /is a folder/, /gcore/)
   refused('/dev/null', /is not a regular file/, /copy it to a file/)
   refused(join(folder, 'nothing'), /no such file/, /gcore/)
-  refused(process.execPath, /is a program or library, not a core file/, /arena-inspect CORE --program/)
+  refused(process.execPath, /is a program or library, not a core file/, /arena-inspect CORE /)
   refused(write(elfCore({ segments, bigEndian: true })), /big-endian/, /x86_64/)
   refused(
     write(elfCore({ segments, machine: 243 })),

@@ -80,8 +80,8 @@ function checkProgram(path: string): void {
     if (!isNodeError(error)) throw error
     throw new TargetError(
       `the program ${path} cannot be read (${error.code})`,
-      'check the path after --program',
+      'check the PROGRAM argument',
     )
   }
-  throw new TargetError(`the program ${path} is not a regular file`, 'check the path after --program')
+  throw new TargetError(`the program ${path} is not a regular file`, 'check the PROGRAM argument')
 }
