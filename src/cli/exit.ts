@@ -9,6 +9,7 @@ export const EXIT = {
   usage: 2,
   finding: 3,
   partial: 4,
+  SIGHUP: 129,
   SIGINT: 130,
   SIGTERM: 143,
 } as const

@@ -122,6 +122,7 @@ async function main(): Promise<ExitCode> {
 // Ends through `exit`, so that children and scratch files go too.
 process.on('SIGINT', () => process.exit(EXIT.SIGINT))
 process.on('SIGTERM', () => process.exit(EXIT.SIGTERM))
+process.on('SIGHUP', () => process.exit(EXIT.SIGHUP))
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(exitCode)
   throw error

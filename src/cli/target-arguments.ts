@@ -1,5 +1,6 @@
 // TARGET on the command line: a core file with its program, or --pid; and the options that all reading commands share.
 import type { Command } from 'commander'
+import type { HeapProgress } from '../malloc/read-heap-model.js'
 import { openSession, type TargetSession } from '../session/open-session.js'
 import type { TargetChoice } from '../target/open.js'
 import { UsageError } from './exit.js'
@@ -56,13 +57,13 @@ export function chooseWithProgram(positional: readonly string[], options: Target
   return choice.kind === 'core' && program !== undefined ? { ...choice, program } : choice
 }
 
-/** Opens and measures the target, with progress. */
+/** Opens and measures the target, with progress on stderr, or told to `progress` instead. */
 export async function open(
   choice: TargetChoice,
   options: TargetOptions,
-  quiet = false,
+  progress?: HeapProgress,
 ): Promise<TargetSession> {
-  const progress = new Progress('reading arenas')
+  const shown = new Progress('reading arenas')
   const gdb = options.gdb === false ? { useGdb: false } : { gdbPath: options.gdb }
   const transcript = options.debug
     ? { transcript: (direction: string, line: string) => say(`gdb ${direction} ${line}`) }
@@ -71,9 +72,9 @@ export async function open(
     return await openSession(choice, {
       ...gdb,
       ...transcript,
-      progress: (done, known) => (quiet ? new Promise(setImmediate) : progress.update(done, known)),
+      progress: progress ?? ((done, known) => shown.update(done, known)),
     })
   } finally {
-    progress.stop()
+    shown.stop()
   }
 }

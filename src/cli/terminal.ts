@@ -1,7 +1,7 @@
 // What the command line shows besides its output: messages, progress, colour.
 import { SingleBar } from 'cli-progress'
 import picocolors from 'picocolors'
-import { printable } from '../report/printable.js'
+import { printable } from '../format/printable.js'
 
 /** True when output may carry colour: a terminal, and neither NO_COLOR nor --no-color. */
 export function colorWanted(wanted: boolean): boolean {

@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync,
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { bytesText } from '../../report/sizes.js'
+import { bytesText } from '../../format/sizes.js'
 import { CommandError, type ExitCode, UsageError } from '../exit.js'
 import { packageRoot } from '../package-root.js'
 import { say } from '../terminal.js'

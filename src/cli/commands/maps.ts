@@ -3,7 +3,6 @@ import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
 import { categorize, type Piece } from '../../maps/categorize.js'
 import { type Grouping, groupRegions } from '../../maps/group-regions.js'
 import { guessArenaClaims } from '../../maps/guess-arena-claims.js'
-import { bar } from '../../report/bars.js'
 import { parseMaps } from '../../target/live/proc-maps.js'
 import { groupedTable } from '../../views/text/maps-table.js'
 import { EXIT, type ExitCode } from '../exit.js'
@@ -15,7 +14,6 @@ export interface MapsOptions extends TargetOptions {
   readonly by: Grouping
 }
 
-const BAR_CELLS = 30
 const MAPS_LINE = /^[0-9a-f]+-[0-9a-f]+ [r-][w-][x-][ps] /
 
 export async function runMaps(targets: readonly string[], options: MapsOptions): Promise<ExitCode> {
@@ -39,7 +37,7 @@ export async function runMaps(targets: readonly string[], options: MapsOptions):
 function show(pieces: readonly Piece[], options: MapsOptions): void {
   const rows = groupRegions(pieces, options.by)
   if (options.json) output(`${JSON.stringify({ by: options.by, rows }, null, 2)}\n`)
-  else output(`${groupedTable(`By ${options.by}`, rows, (part, whole) => bar(part, whole, BAR_CELLS))}\n`)
+  else output(`${groupedTable(`By ${options.by}`, rows)}\n`)
 }
 
 // A core is not read whole to find out that it is no text.

@@ -1,5 +1,6 @@
 // The bare command: the TUI on a terminal, the text report otherwise.
-import { EXIT, type ExitCode } from '../exit.js'
+import type { TargetSession } from '../../session/open-session.js'
+import { CommandError, EXIT, type ExitCode } from '../exit.js'
 import { exitCodeOf } from '../finish.js'
 import { chooseWithProgram, open } from '../target-arguments.js'
 import { colorWanted } from '../terminal.js'
@@ -11,20 +12,31 @@ export async function runOpen(targets: readonly string[], options: ReportOptions
   const choice = chooseWithProgram(targets, options)
   // Ink costs 300 ms to load: only here.
   const { runTui } = await import('../../views/tui/run-tui.js')
-  const opening = open(choice, options, true)
+  let opening: Promise<TargetSession> | null = null
   try {
-    const ended = await runTui(opening, {
-      stdin: process.stdin,
-      stdout: process.stdout,
-      color: colorWanted(options.color),
-    })
-    if (ended === 'SIGINT') return EXIT.SIGINT
-    if (ended === 'SIGTERM') return EXIT.SIGTERM
-    return exitCodeOf((await opening).report, options.failOn ?? null, options.strict === true)
-  } finally {
-    await opening.then(
-      (session) => session.close(),
-      () => {},
+    const ended = await runTui(
+      ({ signal, progress }) => {
+        opening = open(choice, options, async (done, known) => {
+          if (signal.aborted) throw new CommandError('left before the target was read', 'open it again')
+          progress({ text: `reading arenas ${done}/${known}`, fraction: done / known })
+          await new Promise((resolve) => setImmediate(resolve))
+        })
+        return opening
+      },
+      { stdin: process.stdin, stdout: process.stdout, color: colorWanted(options.color) },
     )
+    return ended === 'quit' ? await codeOf(opening, options) : EXIT[ended]
+  } finally {
+    await sessionOf(opening).then((session) => session?.close())
   }
+}
+
+async function codeOf(opening: Promise<TargetSession> | null, options: ReportOptions): Promise<ExitCode> {
+  const session = await sessionOf(opening)
+  return session ? exitCodeOf(session.report, options.failOn ?? null, options.strict === true) : EXIT.done
+}
+
+// Null when there is no session (any more): the user left first, or opening failed and was told already.
+function sessionOf(opening: Promise<TargetSession> | null): Promise<TargetSession | null> {
+  return opening === null ? Promise.resolve(null) : opening.catch(() => null)
 }

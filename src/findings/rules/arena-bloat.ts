@@ -1,5 +1,5 @@
 // Many arenas that use little of what they hold: threads multiplied malloc's reserves.
-import { bytesText, percentText } from '../../report/sizes.js'
+import { bytesText, percentText } from '../../format/sizes.js'
 import type { Facts } from '../facts.js'
 import type { Finding } from '../finding.js'
 

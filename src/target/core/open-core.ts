@@ -78,10 +78,7 @@ function checkProgram(path: string): void {
     if (statSync(path).isFile()) return
   } catch (error) {
     if (!isNodeError(error)) throw error
-    throw new TargetError(
-      `the program ${path} cannot be read (${error.code})`,
-      'check the PROGRAM argument',
-    )
+    throw new TargetError(`the program ${path} cannot be read (${error.code})`, 'check the PROGRAM argument')
   }
   throw new TargetError(`the program ${path} is not a regular file`, 'check the PROGRAM argument')
 }

@@ -29,7 +29,7 @@ export function parseStatus(text: string): ProcessStatus {
   )
   const tgid = Number(fields.get('Tgid'))
   if (!Number.isInteger(tgid))
-    throw new TargetError('unexpected text in /proc/PID/status', 'Is /proc mounted?')
+    throw new TargetError('unexpected text in /proc/PID/status', 'is /proc mounted?')
   const hasMemory = fields.has('VmSize')
   const state = fields.get('State') ?? '?'
   return {
@@ -50,7 +50,7 @@ export function requireProcess(pid: number): ProcessStatus {
   if (text === null) {
     throw new TargetError(
       `no process ${pid}`,
-      'Find the process with `pgrep -a NAME`; in a container only its own processes are seen, by their numbers there.',
+      'find the process with `pgrep -a NAME`; in a container only its own processes are seen, by their numbers there',
     )
   }
   const status = parseStatus(text)
@@ -58,12 +58,12 @@ export function requireProcess(pid: number): ProcessStatus {
   if (status.isKernelThread) {
     throw new TargetError(
       `${pid} (${status.name}) is a kernel thread: it has no memory of its own`,
-      'Choose a process: `pgrep -a NAME`.',
+      'choose a process: `pgrep -a NAME`',
     )
   }
   throw new TargetError(
     `process ${pid} (${status.name}) has ended and waits for its parent to collect it (zombie): its memory is gone`,
-    'Choose a process that runs: `pgrep -a NAME`.',
+    'choose a process that runs: `pgrep -a NAME`',
   )
 }
 
@@ -88,42 +88,42 @@ export function thisCaller(): Caller {
 /** The error for a process whose memory `caller` may not read: what is missing, and the command that has it. */
 export function denial(pid: number, target: ProcessStatus, caller: Caller): TargetError {
   const who = `process ${pid} (${target.name})`
-  const sudo = `Run \`sudo arena-inspect --pid ${pid}\``
+  const sudo = `run \`sudo arena-inspect --pid ${pid}\``
   const container = 'in a container, start it with `--cap-add SYS_PTRACE`'
   if (caller.ptraceScope === '3') {
     return new TargetError(
       `may not read the memory of ${who}: kernel.yama.ptrace_scope is 3, which forbids it to everyone`,
-      'Only a reboot changes that. A core of the process can be read instead: make it dump one (`kill -ABRT PID` ends it).',
+      'only a reboot changes that; a core of the process can be read instead: make it dump one (`kill -ABRT PID` ends it)',
     )
   }
   if ((caller.effectiveCapabilities & CAP_SYS_PTRACE) !== 0n) {
     return new TargetError(
       `may not read the memory of ${who} although this process has CAP_SYS_PTRACE: it lives in another user namespace, or a security module (SELinux, AppArmor) forbids it`,
-      `${sudo} outside of any container, on the host itself.`,
+      `${sudo} outside of any container, on the host itself`,
     )
   }
   if (target.uids.some((uid) => uid !== caller.uid)) {
     const owner = [...new Set(target.uids)].join('/')
     return new TargetError(
       `may not read the memory of ${who}: it belongs to user ${owner}, you are user ${caller.uid} without CAP_SYS_PTRACE`,
-      `${sudo}, or run as the same user; ${container}.`,
+      `${sudo}, or run as the same user; ${container}`,
     )
   }
   if (caller.uid === 0) {
     return new TargetError(
       `may not read the memory of ${who}: root without CAP_SYS_PTRACE, as in a container`,
-      `Start the container with \`--cap-add SYS_PTRACE\`, or run \`arena-inspect --pid\` on the host with the number that the process has there.`,
+      `start the container with \`--cap-add SYS_PTRACE\`, or run \`arena-inspect --pid\` on the host with the number that the process has there`,
     )
   }
   if (caller.ptraceScope === '1' || caller.ptraceScope === '2') {
     const rule = caller.ptraceScope === '1' ? 'only its parent' : 'only a process with CAP_SYS_PTRACE'
     return new TargetError(
       `may not read the memory of ${who}: kernel.yama.ptrace_scope is ${caller.ptraceScope}, so ${rule} may`,
-      `${sudo}; ${container}${caller.ptraceScope === '1' ? '; or allow it to all of your processes: `sudo sysctl kernel.yama.ptrace_scope=0`' : ''}.`,
+      `${sudo}; ${container}${caller.ptraceScope === '1' ? '; or allow it to all of your processes: `sudo sysctl kernel.yama.ptrace_scope=0`' : ''}`,
     )
   }
   return new TargetError(
     `may not read the memory of ${who}: it is yours, but it hides its memory (not dumpable: a set-uid program, prctl PR_SET_DUMPABLE) or has capabilities that you have not`,
-    `${sudo}; ${container}.`,
+    `${sudo}; ${container}`,
   )
 }

@@ -24,7 +24,7 @@ export function parseSmaps(text: string): SmapsEntry[] {
       if (!entry)
         throw new TargetError(
           `line ${lineNumber} of smaps comes before any mapping`,
-          'The text is cut at its beginning.',
+          'the text is cut at its beginning',
         )
       entry.residentBytes += Number(field[2]) * 1024
       continue

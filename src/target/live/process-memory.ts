@@ -21,7 +21,7 @@ const MAP_AGE_COSTS = 20
 export function goneError(pid: number): TargetError {
   return new TargetError(
     `process ${pid} has ended or started another program`,
-    'Look for its successor with `pgrep -a NAME`.',
+    'look for its successor with `pgrep -a NAME`',
   )
 }
 

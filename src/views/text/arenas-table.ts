@@ -1,7 +1,7 @@
 // The table of arenas.
-import { bar } from '../../report/bars.js'
+import { bar } from '../../format/bars.js'
+import { bytesText, countText, percentOf, percentText } from '../../format/sizes.js'
 import type { ReportArena } from '../../report/report.js'
-import { bytesText, countText, percentOf, percentText } from '../../report/sizes.js'
 import { plainTable } from './plain-table.js'
 
 const BAR_CELLS = 12
@@ -31,6 +31,6 @@ function row(arena: ReportArena): string[] {
     countText(arena.freeChunks),
     countText(arena.attachedThreads),
     percentText(use),
-    bar(arena.inUseBytes, arena.systemBytes, BAR_CELLS),
+    bar(use === null ? null : use / 100, BAR_CELLS),
   ]
 }

@@ -1,8 +1,12 @@
 // Where the address space goes, as a table.
+
+import { bar } from '../../format/bars.js'
+import { printable } from '../../format/printable.js'
+import { bytesText, countText } from '../../format/sizes.js'
 import type { CategorySum } from '../../maps/categories.js'
-import { printable } from '../../report/printable.js'
-import { bytesText, countText } from '../../report/sizes.js'
 import { plainTable } from './plain-table.js'
+
+const BAR_CELLS = 30
 
 /** A row of any grouping of the address space. */
 export interface MapsRow {
@@ -13,23 +17,15 @@ export interface MapsRow {
 }
 
 /** The categories with their sum; the resident column only where something is known of it. */
-export function mapsTable(
-  categories: readonly CategorySum[],
-  draw: (part: number | null, whole: number | null) => string,
-): string {
+export function mapsTable(categories: readonly CategorySum[]): string {
   return groupedTable(
     'Where the address space goes',
     categories.map((sum) => ({ ...sum, key: sum.category })),
-    draw,
   )
 }
 
 /** Rows as given, a line for the sum at the end. */
-export function groupedTable(
-  title: string,
-  rows: readonly MapsRow[],
-  draw: (part: number | null, whole: number | null) => string,
-): string {
+export function groupedTable(title: string, rows: readonly MapsRow[]): string {
   const resident = rows.some((row) => row.residentBytes !== null)
   const measure = (row: MapsRow) => (resident ? row.residentBytes : row.virtualBytes)
   const largest = rows.reduce((most, row) => Math.max(most, measure(row) ?? 0), 0)
@@ -57,6 +53,9 @@ export function groupedTable(
       ...(resident ? [{ title: 'resident', align: 'right' as const }] : []),
       { title: '', align: 'left' },
     ],
-    [...rows.map((row) => cells(row, draw(measure(row), largest))), cells(sum, '')],
+    [
+      ...rows.map((row) => cells(row, bar((measure(row) ?? 0) / Math.max(1, largest), BAR_CELLS))),
+      cells(sum, ''),
+    ],
   )
 }

@@ -1,10 +1,9 @@
 // The text report: the verdict, then the evidence, then the tables. Strings of the target are made printable.
 import { createColors } from 'picocolors'
 import type { Finding, Severity } from '../../findings/finding.js'
-import { bar } from '../../report/bars.js'
-import { printable } from '../../report/printable.js'
+import { printable } from '../../format/printable.js'
+import { bytesText, countText, percentOf, percentText } from '../../format/sizes.js'
 import type { Report, ReportHeapModel } from '../../report/report.js'
-import { bytesText, countText, percentOf, percentText } from '../../report/sizes.js'
 import { arenasTable } from './arenas-table.js'
 import { mapsTable } from './maps-table.js'
 
@@ -18,7 +17,6 @@ type Colors = ReturnType<typeof createColors>
 
 const MOST_ARENAS = 16
 const MOST_ANOMALIES = 20
-const BAR_CELLS = 30
 
 /** The whole report; ends with a newline. */
 export function renderText(report: Report, options: TextOptions): string {
@@ -27,7 +25,7 @@ export function renderText(report: Report, options: TextOptions): string {
   const parts = [
     headline(report, colors),
     report.findings.map((finding) => findingText(finding, colors)).join('\n\n') || verdictWithout(report),
-    mapsTable(report.maps.categories, (part, whole) => bar(part, whole, BAR_CELLS)),
+    mapsTable(report.maps.categories),
     ...(heap ? [heapText(heap, colors, options.mostArenas ?? MOST_ARENAS)] : []),
     ...(heap && heap.anomalies.length > 0 ? [anomaliesText(heap, colors)] : []),
     ...(report.problems.length > 0 ? [problemsText(report, colors)] : []),

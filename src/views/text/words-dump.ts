@@ -1,5 +1,5 @@
 // Memory as gdb's x/a prints it: words with their symbols, two a line on 64 bit, four on 32 bit.
-import { printable } from '../../report/printable.js'
+import { printable } from '../../format/printable.js'
 
 export interface WordsDump {
   readonly start: bigint

@@ -1,0 +1,66 @@
+// Puts Ink's frame and a pane's rows together and sends the terminal only the lines that changed.
+import { EventEmitter } from 'node:events'
+import { clipRow, widthOf } from './columns.js'
+import type { Size } from './tui-state.js'
+
+const ESC = '\x1b'
+/** Every control character but an SGR sequence: nothing else may reach the terminal inside a row. */
+const UNWANTED = new RegExp(`(${ESC}\\[[0-9;]*m)|[\\x00-\\x1f\\x7f-\\x9f]`, 'g')
+
+/**
+ * Ink's stdout: it takes whole frames (`debug: true`) and keeps the last. `paint` lays the rows of the body over
+ * it and writes the difference to the screen before. `isTTY` is false so that Ink itself sends no sequences.
+ */
+export class Compositor extends EventEmitter {
+  readonly isTTY = false
+  columns: number
+  rows: number
+  readonly #send: (text: string) => void
+  #frame: readonly string[] = []
+  #screen: readonly string[] | null = null
+
+  constructor(size: Size, send: (text: string) => void) {
+    super()
+    this.columns = size.columns
+    this.rows = size.rows
+    this.#send = send
+  }
+
+  /** Called by Ink. */
+  write(frame: string): boolean {
+    this.#frame = frame.split('\n')
+    return true
+  }
+
+  /** The next paint writes every line. */
+  resize(size: Size): void {
+    this.columns = size.columns
+    this.rows = size.rows
+    this.#screen = null
+  }
+
+  /** Ink's last frame with `body` from line `top` on, as it is or will be on the screen. */
+  compose(body: readonly string[], top: number): string[] {
+    return Array.from({ length: this.rows }, (_, line) => {
+      const row = body[line - top] ?? this.#frame[line] ?? ''
+      return clipRow(
+        row.replace(UNWANTED, (_all, sgr: string | undefined) => sgr ?? '?'),
+        this.columns,
+      )
+    })
+  }
+
+  /** Brings the screen up to date. */
+  paint(body: readonly string[], top: number): void {
+    const rows = this.compose(body, top)
+    const before = this.#screen
+    let text = before ? '' : `${ESC}[0m${ESC}[2J`
+    for (const [line, row] of rows.entries()) {
+      if (before ? before[line] === row : row === '') continue
+      const rest = widthOf(row) < this.columns ? `${ESC}[K` : ''
+      text += `${ESC}[${line + 1};1H${row}${ESC}[0m${rest}`
+    }
+    this.#screen = rows
+    if (text !== '') this.#send(`${ESC}[?2026h${text}${ESC}[?2026l`)
+  }
+}

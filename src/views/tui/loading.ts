@@ -1,0 +1,18 @@
+// Opening a target while the first frame is already on the screen.
+import type { Session } from '../../session/session.js'
+
+/** What is being done, and how much of it is done (0 … 1, null when unknown). */
+export interface LoadProgress {
+  readonly text: string
+  readonly fraction: number | null
+}
+
+/** Given to a function that opens the session. */
+export interface Loading {
+  /** Aborted when the user leaves before the session is there. */
+  readonly signal: AbortSignal
+  progress(progress: LoadProgress): void
+}
+
+/** A session, one on its way, or how to make one. */
+export type SessionToOpen = Session | Promise<Session> | ((loading: Loading) => Promise<Session>)

@@ -1,0 +1,52 @@
+// Going to an address, and back.
+import { type Address, hex } from '../../memory/address.js'
+import type { Session } from '../../session/session.js'
+import { shapeFor } from './dump-shape.js'
+import { isMapped, rowStart } from './memory-rows.js'
+import { type MemoryState, type Place, type TuiState, withNotice } from './tui-state.js'
+
+const REMEMBERED = 200
+
+function placeOf(state: TuiState): Place {
+  return { pane: state.pane, memory: state.memory }
+}
+
+/** Bytes of one row of the Memory pane as it is now. */
+export function rowBytesOf(state: TuiState, session: Session, view: MemoryState['view'] = state.memory.view) {
+  return shapeFor(view, state.size.columns, session.wordBytes).bytes
+}
+
+/** The Memory pane at `at`, with the way back remembered; an error line when nothing is mapped there. */
+export function goToAddress(state: TuiState, session: Session, at: bigint): TuiState {
+  if (!isMapped(session, at)) {
+    const next = at >= 0n && at >> 64n === 0n ? session.nextMapped(at as Address, 1) : null
+    const hint = next === null ? '' : `; the next mapped address is ${hex(next)}`
+    return withNotice(state, 'error', `${hex(at)} is not mapped${hint}`)
+  }
+  const memory: MemoryState = {
+    ...state.memory,
+    cursor: rowStart(at, session.wordBytes),
+    top: rowStart(at, rowBytesOf(state, session)),
+  }
+  const history = [...state.history, placeOf(state)].slice(-REMEMBERED)
+  return { ...state, pane: 'memory', memory, history, notice: null }
+}
+
+/** Where the last jump came from; a note when there is no way back. */
+export function goBack(state: TuiState): TuiState {
+  const place = state.history.at(-1)
+  if (!place) return withNotice(state, 'note', 'nothing to go back to · q quits')
+  return {
+    ...state,
+    pane: place.pane,
+    memory: place.memory,
+    history: state.history.slice(0, -1),
+    notice: null,
+  }
+}
+
+/** Another pane, with the way back remembered. */
+export function enterPane(state: TuiState, pane: TuiState['pane']): TuiState {
+  const history = [...state.history, placeOf(state)].slice(-REMEMBERED)
+  return { ...state, pane, history, notice: null }
+}

@@ -1,0 +1,220 @@
+// One run of the TUI: input, signals and answers go into the reducer, and every new state onto the screen.
+import type { Session } from '../../session/session.js'
+import { chromeOf } from './chrome.js'
+import { Compositor } from './compositor.js'
+import type { InkScreen } from './ink-screen.js'
+import { type Key, KeyDecoder } from './keys.js'
+import type { LoadProgress } from './loading.js'
+import { type Paint, paintFor } from './paint.js'
+import { wantedSymbols } from './panes/memory-dump.js'
+import { paneOf } from './panes.js'
+import { initialState, reduce } from './reduce.js'
+import { Terminal, type TerminalStreams } from './terminal.js'
+import { type Action, ROWS_ABOVE, SMALLEST, type TuiState } from './tui-state.js'
+
+/** How the TUI ended: a key (`quit`, and Ctrl-C as `SIGINT`) or a signal. */
+export type TuiEnding = 'quit' | 'SIGINT' | 'SIGTERM' | 'SIGHUP'
+
+/** How long an ESC waits for the rest of a key's sequence: slow connections split them. */
+const ESCAPE_WAIT_MS = 40
+const SYMBOLS_AT_ONCE = 256
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+function errorText(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** Owns the terminal from `start` until its promise settles. */
+export class TuiRun {
+  readonly #terminal: Terminal
+  readonly #compositor: Compositor
+  readonly #paint: Paint
+  readonly #keys = new KeyDecoder()
+  #screen: InkScreen | null = null
+  #ready: { readonly session: Session; state: TuiState } | null = null
+  #progress: LoadProgress = { text: 'opening …', fraction: null }
+  #escape: NodeJS.Timeout | undefined
+  #suspended: NodeJS.Timeout | undefined
+  #asking = false
+  #refreshing = false
+  #over = false
+  #resolve!: (ending: TuiEnding) => void
+  #reject!: (error: unknown) => void
+
+  constructor(streams: TerminalStreams, color: boolean) {
+    this.#paint = paintFor(color)
+    this.#terminal = new Terminal(streams, {
+      input: (text) => this.#onInput(text),
+      resize: () => this.#onResize(),
+      gone: () => this.#end('SIGHUP'),
+    })
+    this.#compositor = new Compositor(this.#terminal.size, (text) => this.#terminal.send(text))
+  }
+
+  /** Settles when the user leaves, or when something fails that nobody else handles. */
+  start(
+    mount: (compositor: Compositor, paint: Paint) => InkScreen,
+    opening: Promise<Session>,
+  ): Promise<TuiEnding> {
+    const ended = new Promise<TuiEnding>((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    for (const signal of SIGNALS) process.on(signal, this.#onSignal)
+    process.on('uncaughtException', this.#fail)
+    process.on('unhandledRejection', this.#fail)
+    process.on('exit', this.#onExit)
+    try {
+      this.#screen = mount(this.#compositor, this.#paint)
+      this.#terminal.enter()
+      this.#compositor.resize(this.#terminal.size)
+      this.#draw()
+    } catch (error) {
+      this.#fail(error)
+    }
+    opening.then((session) => this.#onOpened(session)).catch(this.#fail)
+    return ended
+  }
+
+  /** What the first frame says while the session is opened. */
+  showProgress(progress: LoadProgress): void {
+    this.#progress = progress
+    if (!this.#ready) this.#draw()
+  }
+
+  readonly #onSignal = (signal: NodeJS.Signals): void => this.#end(signal as TuiEnding)
+  readonly #onExit = (): void => this.#terminal.leave()
+
+  readonly #fail = (error: unknown): void => {
+    if (this.#over) return
+    this.#restore()
+    this.#reject(error)
+  }
+
+  #end(ending: TuiEnding): void {
+    if (this.#over) return
+    this.#restore()
+    this.#resolve(ending)
+  }
+
+  #restore(): void {
+    this.#over = true
+    clearTimeout(this.#escape)
+    clearInterval(this.#suspended)
+    this.#terminal.leave()
+    this.#screen?.unmount()
+    for (const signal of SIGNALS) process.off(signal, this.#onSignal)
+    process.off('uncaughtException', this.#fail)
+    process.off('unhandledRejection', this.#fail)
+    process.off('exit', this.#onExit)
+  }
+
+  #onOpened(session: Session): void {
+    if (this.#over) return
+    this.#ready = { session, state: initialState(session, this.#terminal.size) }
+    this.#draw()
+  }
+
+  #onInput(text: string): void {
+    clearTimeout(this.#escape)
+    this.#onKeys(this.#keys.push(text))
+    if (!this.#over && this.#keys.pending)
+      this.#escape = setTimeout(() => this.#onKeys(this.#keys.flush()), ESCAPE_WAIT_MS)
+  }
+
+  #onKeys(keys: readonly Key[]): void {
+    for (const key of keys) {
+      if (this.#over) return
+      this.#onKey(key)
+    }
+    this.#draw()
+  }
+
+  #onKey(key: Key): void {
+    if (key === 'ctrl-z') this.#suspend()
+    else if (key === 'ctrl-l') this.#compositor.resize(this.#terminal.size)
+    else if (this.#ready) this.#act({ type: 'key', key })
+    else if (key === 'ctrl-c') this.#end('SIGINT')
+    else if (key === 'q') this.#end('quit')
+  }
+
+  #onResize(): void {
+    this.#compositor.resize(this.#terminal.size)
+    this.#act({ type: 'resize', size: this.#terminal.size })
+    this.#draw()
+  }
+
+  /** Ctrl-Z as everywhere: the terminal is the shell's until `fg`. The timer keeps the process until then. */
+  #suspend(): void {
+    this.#terminal.leave()
+    this.#suspended = setInterval(() => undefined, 1000)
+    process.once('SIGCONT', () => {
+      clearInterval(this.#suspended)
+      if (this.#over) return
+      this.#terminal.enter()
+      this.#onResize()
+    })
+    process.kill(0, 'SIGTSTP')
+  }
+
+  #act(action: Action): void {
+    const { session, state } = this.#ready ?? {}
+    if (!session || !state || this.#over) return
+    const next = reduce(state, action, session)
+    this.#ready = { session, state: next }
+    if (next.ended) this.#end(next.ended)
+  }
+
+  #draw(): void {
+    if (this.#over || !this.#screen) return
+    const { size } = this.#terminal
+    if (size.columns < SMALLEST.columns || size.rows < SMALLEST.rows)
+      this.#drawOnly((s) => s.showTooSmall(size))
+    else if (!this.#ready) this.#drawOnly((s) => s.showOpening(size, this.#progress))
+    else {
+      const { session, state } = this.#ready
+      this.#screen.showFrame(chromeOf(state, session, this.#paint))
+      const body = state.help ? [] : paneOf(state.pane).rows(state, session, this.#paint)
+      this.#compositor.paint(body, ROWS_ABOVE)
+    }
+    this.#askSymbols()
+    this.#refresh()
+  }
+
+  #drawOnly(show: (screen: InkScreen) => void): void {
+    show(this.#screen!)
+    this.#compositor.paint([], 0)
+  }
+
+  #askSymbols(): void {
+    if (!this.#ready || this.#asking || this.#ready.state.pane !== 'memory') return
+    const { session, state } = this.#ready
+    const values = wantedSymbols(state, session).slice(0, SYMBOLS_AT_ONCE)
+    if (values.length === 0) return
+    this.#asking = true
+    const answer = (symbols: readonly (string | null)[], error: string | null) => {
+      this.#asking = false
+      const found = new Map(values.map((value, index) => [value, symbols[index] ?? null]))
+      this.#act({ type: 'symbols', found, error })
+      this.#draw()
+    }
+    session.symbolsOf(values).then(
+      (symbols) => answer(symbols, null),
+      (error: unknown) => answer([], errorText(error)),
+    )
+  }
+
+  #refresh(): void {
+    if (!this.#ready?.state.refreshing || this.#refreshing) return
+    this.#refreshing = true
+    const answer = (error: string | null) => {
+      this.#refreshing = false
+      this.#act({ type: 'refreshed', error })
+      this.#draw()
+    }
+    this.#ready.session.refresh().then(
+      () => answer(null),
+      (error: unknown) => answer(errorText(error)),
+    )
+  }
+}

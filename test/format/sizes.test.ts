@@ -1,0 +1,28 @@
+// Sizes, counts and percentages for people.
+import t from 'tap'
+import { bytesText, countText, percentOf, percentText } from '../../src/format/sizes.js'
+
+t.test('bytes', async (t) => {
+  const cases: [number | null, string][] = [
+    [null, 'unknown'],
+    [0, '0 B'],
+    [1023, '1023 B'],
+    [1024, '1.0 KiB'],
+    [4112, '4.0 KiB'],
+    [1024 ** 2 - 1, '1023.9 KiB'],
+    [13_678_000_000, '12.7 GiB'],
+    [-2048, '-2.0 KiB'],
+  ]
+  for (const [bytes, text] of cases) t.equal(bytesText(bytes), text)
+})
+
+t.test('counts and percentages', async (t) => {
+  t.equal(countText(4310002), '4,310,002')
+  t.equal(countText(null), 'unknown')
+  t.equal(percentText(percentOf(1, 64)), '1.6 %')
+  t.equal(percentText(percentOf(1, 1e9)), '<0.1 %')
+  t.equal(percentText(percentOf(0, 5)), '0.0 %')
+  t.equal(percentText(percentOf(5, 5)), '100.0 %')
+  t.equal(percentText(percentOf(5, 0)), 'unknown')
+  t.equal(percentText(percentOf(null, 5)), 'unknown')
+})

@@ -1,0 +1,279 @@
+// The TUI's behaviour without a terminal: keys in, state out.
+import fc from 'fast-check'
+import t from 'tap'
+import { address } from '../../../src/memory/address.js'
+import type { Session } from '../../../src/session/session.js'
+import { KeyDecoder } from '../../../src/views/tui/keys.js'
+import { rowsFrom } from '../../../src/views/tui/memory-rows.js'
+import { memoryPage, wantedSymbols } from '../../../src/views/tui/panes/memory-dump.js'
+import { initialState, reduce } from '../../../src/views/tui/reduce.js'
+import type { Size, TuiState } from '../../../src/views/tui/tui-state.js'
+import { FakeSession, heapAddress } from '../../fakes/fake-session.js'
+
+const SIZE: Size = { columns: 80, rows: 24 }
+const MAIN_HEAP = 0x55d0c1a00000n
+
+function press(state: TuiState, session: Session, ...keys: string[]): TuiState {
+  return keys.reduce((next, key) => reduce(next, { type: 'key', key }, session), state)
+}
+
+/** As typed: one key per character, then the named keys. */
+function typed(state: TuiState, session: Session, text: string, ...keys: string[]): TuiState {
+  return press(state, session, ...text, ...keys)
+}
+
+t.test('keys', async (t) => {
+  const decode = (...chunks: string[]) => {
+    const decoder = new KeyDecoder()
+    return [...chunks.flatMap((chunk) => decoder.push(chunk)), ...decoder.flush()]
+  }
+  t.same(decode('jjj'), ['j', 'j', 'j'], 'fast typing')
+  t.same(decode('\x1b[A\x1bOB\x1b[5~\x1b[6~\x1b[Z'), ['up', 'down', 'pageup', 'pagedown', 'shift-tab'])
+  t.same(decode('\x1b', '[', 'A'), ['up'], 'a sequence in pieces')
+  t.same(decode('\x1b'), ['escape'])
+  t.same(decode('\x1bj'), ['escape', 'j'])
+  t.same(decode('\x1b\x1b[B'), ['escape', 'down'])
+  t.same(decode('\r\t\x7f\x03\x04é日'), ['enter', 'tab', 'backspace', 'ctrl-c', 'ctrl-d', 'é', '日'])
+  t.same(decode('\x1b[H\x1b[4~\x1b[1;5C\x1bOM'), ['home', 'end', 'right', 'enter'])
+  t.same(decode('\x1b[15~\x1b[<0;3;4Mx'), ['x'], 'what it does not know is dropped')
+  t.same(decode('\0'), [])
+})
+
+t.test('panes', async (t) => {
+  const session = new FakeSession()
+  const start = initialState(session, SIZE)
+  t.equal(start.pane, 'overview')
+  t.equal(start.memory.cursor, MAIN_HEAP)
+  t.equal(press(start, session, 'tab').pane, 'arenas')
+  t.equal(press(start, session, 'tab', 'tab', 'tab').pane, 'overview')
+  t.equal(press(start, session, 'shift-tab').pane, 'memory')
+  t.equal(press(start, session, '3').pane, 'memory')
+  t.equal(press(start, session, '9').pane, 'overview', 'no such pane')
+  t.equal(press(start, session, 'enter').pane, 'arenas')
+  t.equal(press(start, session, 'enter', 'escape').pane, 'overview')
+  t.equal(press(start, session, 'q').ended, 'quit')
+  t.equal(press(start, session, 'ctrl-c').ended, 'SIGINT')
+  t.match(press(start, session, 'escape').notice, { kind: 'note', text: /nothing to go back/ })
+  const help = press(start, session, '?')
+  t.ok(help.help)
+  t.match(press(help, session, 'q'), { help: false, ended: null }, 'q closes the help first')
+  t.equal(press(help, session, 'ctrl-c').ended, 'SIGINT')
+})
+
+t.test('overview scrolls to its last line and no further', async (t) => {
+  const session = new FakeSession()
+  const start = initialState(session, SIZE)
+  const end = press(start, session, 'G')
+  t.ok(end.overview.top > 0)
+  t.equal(press(end, session, 'j').overview.top, end.overview.top)
+  t.equal(press(end, session, 'g', 'k').overview.top, 0)
+  const tall = reduce(end, { type: 'resize', size: { columns: 200, rows: 90 } }, session)
+  t.equal(tall.overview.top, 0, 'everything fits')
+})
+
+t.test('arenas', async (t) => {
+  const session = new FakeSession()
+  const start = press(initialState(session, SIZE), session, '2')
+  t.match(start.arenas, { cursor: 0, top: 0, sort: 'free', reversed: false })
+  const end = press(start, session, 'G')
+  t.match(end.arenas, { cursor: 63, top: 64 - 18 })
+  t.match(press(end, session, 'j').arenas, { cursor: 63 })
+  t.match(press(end, session, 'pageup', 'k').arenas, { cursor: 63 - 19 })
+  t.match(press(end, session, 'g').arenas, { cursor: 0, top: 0 })
+
+  const opened = press(start, session, 'enter')
+  t.equal(opened.pane, 'memory')
+  t.equal(opened.memory.cursor, heapAddress(61), 'the arena with the most free memory comes first')
+  const back = press(opened, session, 'escape')
+  t.match(back, { pane: 'arenas', memory: { cursor: MAIN_HEAP } })
+
+  const sorts = ['s', 's', 's', 's', 's'].map(
+    (_, i) => press(start, session, ...Array(i + 1).fill('s')).arenas.sort,
+  )
+  t.same(sorts, ['system', 'in use', 'threads', 'use', 'ring'])
+  const ring = press(start, session, 's', 's', 's', 's', 's')
+  t.equal(ring.arenas.cursor, 61, 'the same arena stays under the cursor')
+  t.equal(press(ring, session, 'g', 'enter').memory.cursor, MAIN_HEAP)
+  t.equal(press(ring, session, 'S', 'g', 'enter').memory.cursor, heapAddress(63), 'turned round')
+  const unknown = press(start, session, 'G', 'enter')
+  t.equal(unknown.memory.cursor, heapAddress(17), 'an unknown number sorts last')
+
+  const small = reduce(end, { type: 'resize', size: { columns: 40, rows: 10 } }, session)
+  t.match(small.arenas, { cursor: 63, top: 60 })
+  const none = new FakeSession({ report: { heap: null } })
+  t.match(press(initialState(none, SIZE), none, '2', 'j', 'G', 'enter').notice, {
+    kind: 'error',
+    text: /no arena/,
+  })
+})
+
+t.test('memory: moving', async (t) => {
+  const session = new FakeSession()
+  const start = press(initialState(session, SIZE), session, '3')
+  t.equal(press(start, session, 'j', 'j').memory.cursor, MAIN_HEAP + 32n)
+  t.equal(press(start, session, 'l').memory.cursor, MAIN_HEAP + 8n)
+  t.equal(press(start, session, 'l', 'j', 'h').memory.cursor, MAIN_HEAP + 16n)
+  t.equal(press(start, session, 'w', 'j').memory.cursor, MAIN_HEAP + 8n, 'a row is a word in the words view')
+  const before = press(start, session, 'k')
+  t.equal(before.memory.cursor, 0x55d0c0defff0n, 'over the hole to the end of the region before')
+  t.equal(before.memory.top, before.memory.cursor)
+  t.equal(press(before, session, 'j').memory.cursor, MAIN_HEAP)
+  t.equal(press(start, session, 'h').memory.cursor, 0x55d0c0defff8n)
+  const first = press(start, session, 'g')
+  t.equal(first.memory.cursor, 0x55d0c0de0000n)
+  t.equal(press(first, session, 'k', 'h', 'pageup').memory.cursor, first.memory.cursor)
+  const last = press(start, session, 'G')
+  t.equal(last.memory.cursor, 0x7ffc0f020ff8n)
+  t.equal(press(last, session, 'j', 'l', 'pagedown').memory.cursor, last.memory.cursor)
+  t.equal(rowsFrom(session, last.memory.top, 99, 16).length, memoryPage(last), 'the last screen is full')
+  t.equal(press(start, session, 'pagedown', 'pageup').memory.cursor, MAIN_HEAP)
+})
+
+t.test('memory: chunks', async (t) => {
+  const session = new FakeSession()
+  const start = press(initialState(session, SIZE), session, '3')
+  t.equal(press(start, session, ']').memory.cursor, MAIN_HEAP + 32n)
+  t.equal(press(start, session, ']', ']').memory.cursor, MAIN_HEAP + 80n)
+  t.equal(
+    press(start, session, ']', 'j', '[').memory.cursor,
+    MAIN_HEAP + 32n,
+    'to the start of this one first',
+  )
+  t.equal(press(start, session, ']', '[').memory.cursor, MAIN_HEAP)
+  t.match(press(start, session, '[').notice, { text: /first chunk/ })
+  t.match(press(start, session, 'G', ']').notice, { kind: 'error', text: /no malloc chunk/ })
+})
+
+t.test('memory: going somewhere and back', async (t) => {
+  const session = new FakeSession()
+  const start = initialState(session, SIZE)
+  const go = (text: string) => typed(start, session, `:${text}`, 'enter')
+  t.match(go('7f8f98000010'), { pane: 'memory', memory: { cursor: heapAddress(1) + 16n } })
+  t.match(go('0x7F8F98000010 + 0x8'), { memory: { cursor: heapAddress(1) + 24n } })
+  t.match(go('7f8f98000015'), { memory: { cursor: heapAddress(1) + 16n, top: heapAddress(1) + 16n } })
+  t.match(go('arena 3'), { memory: { cursor: heapAddress(3) } })
+  t.match(go('arena main'), { memory: { cursor: MAIN_HEAP } })
+  t.match(go('arenas'), { pane: 'arenas' })
+  t.match(go('help'), { help: true })
+  t.match(go('q'), { ended: 'quit' })
+  t.match(go(''), { pane: 'overview', notice: null })
+  for (const [text, says] of [
+    ['41414141', /0x41414141 is not mapped; the next mapped address is 0x55d0c0de0000/],
+    ['ffffffffffffffff', /not mapped$/],
+    ['10000000000000000', /between 0 and/],
+    ['8 - 10', /between 0 and/],
+    ['arena 64', /no arena 64: there are 64, from 0 to 63/],
+    ['arena x', /no arena x/],
+    ['\x1b[2J wat', /is not an address/],
+  ] as const) {
+    const state = typed(start, session, `:${text}`, 'enter')
+    t.match(state, { pane: 'overview', prompt: null, notice: { kind: 'error', text: says } }, text)
+  }
+  t.equal(typed(start, session, ':12', 'backspace').prompt, '1')
+  t.equal(typed(start, session, ':12', 'ctrl-u').prompt, '')
+  t.equal(typed(start, session, ':', 'backspace').prompt, null)
+  t.equal(typed(start, session, ':12q', 'escape').prompt, null)
+
+  const free = typed(start, session, ':55d0c1a00060', 'enter')
+  const followed = press(free, session, 'enter')
+  t.equal(followed.memory.cursor, 0x7fb2401d2cc0n, 'Enter follows the pointer')
+  t.match(press(followed, session, 'escape').memory, { cursor: 0x55d0c1a00060n })
+  t.match(press(followed, session, 'escape', 'backspace'), { pane: 'overview', history: [] })
+  t.match(press(start, session, '3', 'enter').notice, { kind: 'error', text: /0x0 is no pointer/ })
+  t.match(press(start, session, '3', 'G', 'enter').notice, { kind: 'error', text: /could not be read/ })
+  t.equal(
+    press(press(start, session, '3', 'enter'), session, 'j').notice,
+    null,
+    'the next key clears the line',
+  )
+})
+
+t.test('memory: symbols are asked for once, for pointers, in the words view', async (t) => {
+  const session = new FakeSession()
+  const bytes = typed(initialState(session, SIZE), session, ':55d0c1a00060', 'enter')
+  t.same(wantedSymbols(bytes, session), [])
+  const words = press(bytes, session, 'w')
+  const wanted = wantedSymbols(words, session)
+  t.ok(wanted.includes(0x7fb2401d2cc0n))
+  t.notOk(wanted.includes(0x6f77206f6c6c6568n), 'text is no pointer')
+  const found = new Map(wanted.map((value) => [value, null]))
+  t.same(wantedSymbols(reduce(words, { type: 'symbols', found, error: null }, session), session), [])
+  const failed = reduce(words, { type: 'symbols', found, error: 'gdb died' }, session)
+  t.match(failed.notice, { kind: 'error', text: /gdb died/ })
+})
+
+t.test('refresh', async (t) => {
+  const core = new FakeSession()
+  t.match(press(initialState(core, SIZE), core, 'r'), {
+    refreshing: false,
+    notice: { text: /does not change/ },
+  })
+  const live = new FakeSession({ isLive: true })
+  const asked = press(initialState(live, SIZE), live, '2', 'G', 'r')
+  t.ok(asked.refreshing)
+  live.report = {
+    ...live.report,
+    heap: { ...live.report.heap!, arenas: live.report.heap!.arenas.slice(0, 3) },
+  }
+  const done = reduce(asked, { type: 'refreshed', error: null }, live)
+  t.match(done, { refreshing: false, arenas: { cursor: 2, top: 0 }, notice: { text: 'refreshed' } })
+  t.match(reduce(asked, { type: 'refreshed', error: 'gone' }, live).notice, { kind: 'error', text: /gone/ })
+})
+
+t.test('whatever is pressed, the cursor stays on the screen and on mapped memory', async () => {
+  const session = new FakeSession()
+  const keys = [
+    'j',
+    'k',
+    'h',
+    'l',
+    'g',
+    'G',
+    'pagedown',
+    'pageup',
+    'ctrl-d',
+    'ctrl-u',
+    'x',
+    'w',
+    ']',
+    '[',
+    'enter',
+    'escape',
+    'tab',
+    's',
+    'S',
+    'r',
+    '?',
+    ':',
+    'a',
+    '7',
+    'backspace',
+  ]
+  const action = fc.oneof(
+    { weight: 9, arbitrary: fc.constantFrom(...keys).map((key) => ({ type: 'key', key }) as const) },
+    fc
+      .record({ columns: fc.integer({ min: 1, max: 250 }), rows: fc.integer({ min: 1, max: 80 }) })
+      .map((size) => ({ type: 'resize', size }) as const),
+  )
+  fc.assert(
+    fc.property(fc.array(action, { maxLength: 40 }), (actions) => {
+      const state = actions.reduce<TuiState>(
+        (next, a) => reduce(next, a, session),
+        initialState(session, SIZE),
+      )
+      const { cursor, top, view } = state.memory
+      const bytes = view === 'words' ? 8 : state.size.columns >= 167 ? 32 : state.size.columns >= 80 ? 16 : 8
+      const rows = rowsFrom(session, top, memoryPage(state), bytes)
+      const seen = rows.some(
+        (row) => row.kind === 'data' && cursor >= row.at && cursor < row.at + BigInt(bytes),
+      )
+      return (
+        seen &&
+        session.nextMapped(address(cursor), 1) === cursor &&
+        state.arenas.cursor >= 0 &&
+        state.arenas.cursor < 64
+      )
+    }),
+    { numRuns: 200 },
+  )
+})
