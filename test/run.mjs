@@ -1,8 +1,6 @@
 // The whole check: types, lint and format, build, then every test. The last line is `N passed, N failed`.
-import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { Parser } from 'tap-parser'
 
@@ -23,51 +21,44 @@ for (const [name, command, args] of CHECKS) {
   else failed++
 }
 
-const folder = mkdtempSync(join(tmpdir(), 'arena-inspect-results-'))
-const output = join(folder, 'results.tap')
-const tests = spawnSync(
-  `${BIN}/tap`,
-  ['--disable-coverage', '--reporter=terse', `--output-file=${output}`, ...process.argv.slice(2)],
-  { stdio: ['ignore', 'inherit', 'inherit'] },
-)
-const counts = countOf(readOr(output, ''))
-rmSync(folder, { recursive: true, force: true })
-for (const reason of counts.skips) console.log(`skipped: ${reason}`)
+// tap's own reporters draw for a terminal; here each file is told as it ends, and each failure with its diagnosis.
+const counts = { passed: 0, failed: 0 }
+const tests = spawn(`${BIN}/tap`, ['--disable-coverage', '--reporter=tap', ...process.argv.slice(2)], {
+  stdio: ['ignore', 'pipe', 'inherit'],
+})
+const parser = new Parser()
+watch(parser, [])
+tests.stdout.pipe(parser)
+const [status] = await once(tests, 'close')
 passed += counts.passed
 failed += counts.failed
-if (tests.status !== 0 && counts.failed === 0) failed++
+if (status !== 0 && counts.failed === 0) failed++
 if (counts.passed + counts.failed === 0) failed++
 console.log(`${passed} passed, ${failed} failed`)
 process.exitCode = failed === 0 ? 0 : 1
 
-// Assertions, the innermost results: a subtest's own line would count them twice.
-function countOf(text) {
-  const counts = { passed: 0, failed: 0, skips: [] }
-  const watch = (parser) => {
-    const children = new Set()
-    parser.on('child', (child) => {
-      children.add(child.name)
-      watch(child)
-    })
-    parser.on('assert', (result) => {
-      if (result.skip)
-        counts.skips.push(`${result.name}: ${result.skip === true ? 'no reason given' : result.skip}`)
-      else if (children.has(result.name) && result.ok) return
-      else if (result.ok) counts.passed++
-      else counts.failed++
-    })
-  }
-  const parser = new Parser()
-  watch(parser)
-  parser.end(text)
-  return counts
+// Counts assertions, the innermost results: a subtest's own line would count them twice.
+function watch(parser, path) {
+  const children = new Map()
+  parser.on('child', (child) => {
+    const name = child.name.replace(/^Subtest: /, '')
+    children.set(name, child)
+    watch(child, [...path, name])
+  })
+  parser.on('assert', (result) => {
+    const name = [...path, result.name].join(' > ')
+    if (result.skip)
+      console.log(`skipped: ${name}: ${result.skip === true ? 'no reason given' : result.skip}`)
+    else if (children.has(result.name)) {
+      if (path.length === 0) console.log(`${result.ok ? 'ok' : 'NOT OK'}: ${result.name}`)
+      // A subtest that failed without a failing assertion: a broken plan, a timeout.
+      if (!result.ok && children.get(result.name).results?.fail === 0) fail(name, result)
+    } else if (result.ok) counts.passed++
+    else fail(name, result)
+  })
 }
 
-function readOr(file, otherwise) {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    if (error.code !== 'ENOENT') throw error
-    return otherwise
-  }
+function fail(name, { diag }) {
+  counts.failed++
+  console.log(`NOT OK: ${name}\n${JSON.stringify(diag ?? {}, null, 2)}`)
 }

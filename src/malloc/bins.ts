@@ -13,8 +13,14 @@ export interface ListSum {
 
 const SIZE_MASK = ~7n
 
-/** Follows every fastbin of the arena at `arena`. `limit` bounds the chunks there can be. */
-export function walkFastbins(memory: PageCache, arena: Address, layout: GlibcLayout, limit: number): ListSum {
+/** Follows every fastbin of the arena at `arena`. `systemBytes` of the arena bounds what there can be. */
+export function walkFastbins(
+  memory: PageCache,
+  arena: Address,
+  layout: GlibcLayout,
+  systemBytes: number,
+): ListSum {
+  const limit = mostChunks(layout, systemBytes)
   const { fastbins, fastbinCount } = layout.arena
   const sum = { chunks: 0, bytes: 0, damage: null as Anomaly | null }
   if (fastbins === null) return sum
@@ -84,7 +90,13 @@ function fastbinChunkSize(
 }
 
 /** Follows every bin (unsorted, small, large) of the arena at `arena`, checking fd against bk. */
-export function walkBins(memory: PageCache, arena: Address, layout: GlibcLayout, limit: number): ListSum {
+export function walkBins(
+  memory: PageCache,
+  arena: Address,
+  layout: GlibcLayout,
+  systemBytes: number,
+): ListSum {
+  const limit = mostChunks(layout, systemBytes)
   const word = layout.wordBytes
   const wide = BigInt(word)
   let chunks = 0
@@ -103,13 +115,23 @@ export function walkBins(memory: PageCache, arena: Address, layout: GlibcLayout,
             : `bin ${bin}: bk of ${hex(at)} is ${hex(back)}, expected ${hex(before)}`
         return { chunks, bytes, damage: broken(at, 'bin-broken', what) }
       }
+      const size = Number((memory.word(chunk + wide, word) ?? 0n) & SIZE_MASK)
+      if (bytes + size > systemBytes) {
+        const what = `bin ${bin}: ${hex(chunk)} has size ${hex(BigInt(size))}, more than its arena has left`
+        return { chunks, bytes, damage: broken(chunk, 'bin-broken', what) }
+      }
       chunks++
-      bytes += Number((memory.word(chunk + wide, word) ?? 0n) & SIZE_MASK)
+      bytes += size
       before = chunk
       chunk = memory.word(chunk + 2n * wide, word)
     }
   }
   return { chunks, bytes, damage: null }
+}
+
+// No chunk is smaller than two words, so a list that is longer runs in a circle.
+function mostChunks(layout: GlibcLayout, systemBytes: number): number {
+  return Math.ceil(systemBytes / (2 * layout.wordBytes))
 }
 
 function broken(at: bigint, code: string, what: string): Anomaly {

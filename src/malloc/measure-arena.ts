@@ -90,17 +90,17 @@ function measureOnce(
   const { layout, memory } = context
   const anomalies: Anomaly[] = []
   const heaps = isMain ? mainHeaps(context, header) : chainedHeaps(context, header, at, anomalies)
-  const limit = Math.ceil(header.systemBytes / (2 * layout.wordBytes))
-  const fast = walkFastbins(memory, at, layout, limit)
+  const fast = walkFastbins(memory, at, layout, header.systemBytes)
   const topBytes = sizeOfTop(context, header, at, anomalies)
-  const binned = binnedOf(context, header, at, isMain, heaps, limit, anomalies)
+  const binned = binnedOf(context, header, at, isMain, heaps, anomalies)
   for (const damage of [fast.damage, binned?.damage]) if (damage) anomalies.push(damage)
   const free =
     topBytes === null || binned === null || fast.damage || binned.damage
       ? null
       : fast.bytes + binned.bytes + topBytes
-  const sound = free !== null && free <= header.systemBytes
-  if (free !== null && !sound) {
+  const excess = free !== null && free > header.systemBytes
+  const sound = free !== null && !excess
+  if (excess) {
     const what = `arena ${hex(at)}: ${free} free bytes are more than its ${header.systemBytes} system bytes`
     anomalies.push({ at, code: 'free-exceeds-system', what })
   }
@@ -114,11 +114,12 @@ function measureOnce(
       maxSystemBytes: header.maxSystemBytes,
       inUseBytes: sound ? header.systemBytes - free : null,
       freeBytes: sound ? free : null,
-      fastbinBytes: fast.damage ? null : fast.bytes,
-      binnedBytes: binned === null || binned.damage ? null : binned.bytes,
-      topBytes,
+      fastbinBytes: fast.damage || excess ? null : fast.bytes,
+      binnedBytes: binned === null || binned.damage || excess ? null : binned.bytes,
+      topBytes: excess ? null : topBytes,
       top: header.top,
-      freeChunks: fast.damage || binned === null || binned.damage ? null : fast.chunks + binned.chunks,
+      freeChunks:
+        fast.damage || binned === null || binned.damage || excess ? null : fast.chunks + binned.chunks,
       attachedThreads: header.attachedThreads,
       complete: sound && anomalies.length === 0,
     },
@@ -178,7 +179,6 @@ function binnedOf(
   at: Address,
   isMain: boolean,
   heaps: readonly Heap[],
-  limit: number,
   anomalies: Anomaly[],
 ): ListSum | null {
   const { layout, memory } = context
@@ -203,5 +203,5 @@ function binnedOf(
     // A foreign sbrk leaves a hole in main's run, which is no damage; in other arenas a stop is.
     if (!isMain) anomalies.push(stopped)
   }
-  return walkBins(memory, at, layout, limit)
+  return walkBins(memory, at, layout, header.systemBytes)
 }

@@ -173,7 +173,7 @@ t.test('bins are followed and checked', async (t) => {
   }
   view.setBigUint64(0x1008, 0x401n, true)
   view.setBigUint64(0x1408, 0x421n, true)
-  const walk = () => walkBins(new PageCache(memoryOf({ start: BASE, bytes })), address(BASE), layout, 1000)
+  const walk = () => walkBins(new PageCache(memoryOf({ start: BASE, bytes })), address(BASE), layout, 0x10000)
   t.same(walk(), { chunks: 2, bytes: 0x820, damage: null })
   view.setBigUint64(0x1418, BASE + 0x1234n, true)
   t.match(walk(), { chunks: 1, damage: { code: 'bin-broken', at: BASE + 0x1400n } })

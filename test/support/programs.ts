@@ -10,10 +10,17 @@ export const ROOT = new URL('../../', import.meta.url).pathname
 
 const CACHE = join(tmpdir(), `arena-inspect-test-programs-${process.getuid?.() ?? 0}`)
 
+const folders: string[] = []
+const children = new Set<ChildProcess>()
+process.on('exit', () => {
+  for (const child of children) child.kill('SIGKILL')
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+})
+
 /** A scratch folder of this test process, removed when it ends. */
 export function scratch(): string {
   const folder = mkdtempSync(join(tmpdir(), 'arena-inspect-test-'))
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+  folders.push(folder)
   return folder
 }
 
@@ -52,10 +59,7 @@ export async function start(
     env: { ...process.env, ...options.env },
   })
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
-  const slay = () => {
-    child.kill('SIGKILL')
-  }
-  process.on('exit', slay)
+  children.add(child)
   const line = await new Promise<string>((resolve, reject) => {
     let text = ''
     child.stdout!.on('data', (data: Buffer) => {
@@ -70,9 +74,9 @@ export async function start(
     line,
     child,
     async kill() {
-      slay()
+      child.kill('SIGKILL')
       await ended
-      process.off('exit', slay)
+      children.delete(child)
     },
   }
 }

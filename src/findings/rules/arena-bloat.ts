@@ -1,5 +1,6 @@
 // Many arenas that use little of what they hold: threads multiplied malloc's reserves.
 import { bytesText, percentText } from '../../format/sizes.js'
+import { minorVersion } from '../../malloc/layout.js'
 import type { Facts } from '../facts.js'
 import type { Finding } from '../finding.js'
 
@@ -37,6 +38,14 @@ export function arenaBloat({ heap, threads }: Facts): Finding | null {
       { label: 'in use', value: Number(usePercent.toFixed(2)), unit: 'percent' },
       { label: 'free, kept by malloc', value: freeBytes, unit: 'bytes' },
     ],
-    nextStep: `set MALLOC_ARENA_MAX=${SUGGESTED_ARENAS} in the program's environment and restart it; the default limit is 8 arenas per CPU, and threads do not share their arenas' free memory`,
+    nextStep: `set MALLOC_ARENA_MAX=${SUGGESTED_ARENAS} in the program's environment and restart it; ${limitOf(heap.glibc.version)}, and threads do not share their arenas' free memory`,
   }
+}
+
+// arena_get2 in malloc/arena.c: 8 × CPUs on 64 bit up to 2.43, the number of CPUs (8 at least) from 2.44 on.
+function limitOf(version: string | null): string {
+  const minor = minorVersion(version)
+  return minor !== null && minor >= 44
+    ? 'the default limit is an arena per CPU, 8 at least'
+    : 'the default limit is 8 arenas per CPU'
 }

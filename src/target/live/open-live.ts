@@ -119,7 +119,7 @@ function readRegions(pid: number): MapsRegion[] {
     if (isGone(answer.code)) throw goneError(pid)
     throw new TargetError(
       `cannot read /proc/${pid}/maps (${answer.code})`,
-      `Run \`sudo arena-inspect --pid ${pid}\`; the process may have changed its user since it was opened.`,
+      `run \`sudo arena-inspect --pid ${pid}\`; the process may have changed its user since it was opened`,
     )
   }
   if (answer.text === '') throw goneError(pid)
