@@ -20,6 +20,13 @@ export const CATEGORIES = [
 
 export type Category = (typeof CATEGORIES)[number]
 
+/** Address space without memory behind it. */
+export const RESERVATIONS: ReadonlySet<Category> = new Set([
+  'arena heaps, reserved',
+  'stack guards',
+  'other reserved',
+])
+
 /** Sum over the mappings of one category. */
 export interface CategorySum {
   readonly category: Category

@@ -3,7 +3,7 @@
 import { bar } from '../../format/bars.js'
 import { printable } from '../../format/printable.js'
 import { bytesText, countText } from '../../format/sizes.js'
-import type { CategorySum } from '../../maps/categories.js'
+import { type CategorySum, RESERVATIONS } from '../../maps/categories.js'
 import { plainTable } from './plain-table.js'
 
 const BAR_CELLS = 30
@@ -14,13 +14,15 @@ export interface MapsRow {
   readonly mappings: number
   readonly virtualBytes: number
   readonly residentBytes: number | null
+  /** No memory is behind it: its bar is drawn hollow. */
+  readonly hollow?: boolean
 }
 
 /** The categories with their sum; the resident column only where something is known of it. */
 export function mapsTable(categories: readonly CategorySum[]): string {
   return groupedTable(
     'Where the address space goes',
-    categories.map((sum) => ({ ...sum, key: sum.category })),
+    categories.map((sum) => ({ ...sum, key: sum.category, hollow: RESERVATIONS.has(sum.category) })),
   )
 }
 
@@ -54,8 +56,13 @@ export function groupedTable(title: string, rows: readonly MapsRow[]): string {
       { title: '', align: 'left' },
     ],
     [
-      ...rows.map((row) => cells(row, bar((measure(row) ?? 0) / Math.max(1, largest), BAR_CELLS))),
+      ...rows.map((row) => cells(row, barOf(row, (measure(row) ?? 0) / Math.max(1, largest)))),
       cells(sum, ''),
     ],
   )
+}
+
+function barOf(row: MapsRow, share: number): string {
+  const drawn = bar(share, BAR_CELLS)
+  return row.hollow ? '░'.repeat(drawn.length) : drawn
 }

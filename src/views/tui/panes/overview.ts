@@ -3,7 +3,7 @@ import type { Evidence, Finding, Severity } from '../../../findings/finding.js'
 import { bar } from '../../../format/bars.js'
 import { printable } from '../../../format/printable.js'
 import { bytesText, countText, percentOf, percentText } from '../../../format/sizes.js'
-import type { CategorySum } from '../../../maps/categories.js'
+import { type CategorySum, RESERVATIONS } from '../../../maps/categories.js'
 import type { Report } from '../../../report/report.js'
 import { cell, wrap } from '../columns.js'
 import { moveInList } from '../list-motion.js'
@@ -15,8 +15,6 @@ const RANK: Readonly<Record<Severity, number>> = { critical: 0, warning: 1, info
 const PLAIN = paintFor(false)
 const LABEL_WIDTH = 9
 const SIZE_WIDTH = 10
-/** Address space without memory behind it: drawn with another bar. */
-const HOLLOW = new Set<string>(['arena heaps, reserved', 'stack guards', 'other reserved'])
 
 /** Findings, worst first; the order of the rules within a severity. */
 export function worstFirst(findings: readonly Finding[]): Finding[] {
@@ -128,7 +126,7 @@ function categoryRow(sum: CategorySum, largest: number, hasResident: boolean, wi
     `   ${cell(sum.category, 22)} ${cell(countText(sum.mappings), 8, 'right')}` +
     ` ${cell(bytesText(sum.virtualBytes), SIZE_WIDTH, 'right')}${resident}  `
   const room = Math.max(0, width - text.length)
-  const hollow = HOLLOW.has(sum.category)
+  const hollow = RESERVATIONS.has(sum.category)
   const drawing = bar(largest > 0 ? drawn / largest : 0, room)
   return text + (hollow ? paint.dim('░'.repeat(drawing.length)) : paint.bar(drawing))
 }
