@@ -7,7 +7,7 @@ const SMALLEST = 4 << 10
 // A block must hold a header per this many bytes to be worth its copying; else smaller blocks skip more.
 const BYTES_PER_HEADER = 4 << 10
 
-// One buffer for all readers: walks are synchronous and never nested.
+// One buffer for all readers: walks are synchronous; one that was interrupted by another must `forget`.
 const SHARED = new Uint32Array(LARGEST / 4)
 
 /** Positions are byte offsets from `origin`, multiples of 4, below 2^53. */
@@ -44,5 +44,11 @@ export class BlockReader {
     this.start = position
     this.end = position + (this.memory.read(offset(this.origin, position), into) & ~3)
     return this.end - position < bytes ? -1 : 0
+  }
+
+  /** The block is read anew at the next `seek`: another reader had the buffer meanwhile. */
+  forget(): void {
+    this.start = 0
+    this.end = 0
   }
 }

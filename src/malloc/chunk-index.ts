@@ -64,19 +64,15 @@ export class ChunkIndex {
     const { checkpoints } = heap
     let begin = segment.first
     for (const known of checkpoints) if (known <= from) begin = known
-    walkSegment(
-      this.memory,
-      segment,
-      this.layout.wordBytes,
-      this.layout.chunkAlign,
-      (at, size, kind) => {
+    walkSegment(this.memory, segment, this.layout.wordBytes, this.layout.chunkAlign, {
+      from: begin,
+      visit: (at, size, kind) => {
         if (at >= to) return true
         if (this.stable && at >= checkpoints.at(-1)! + CHECKPOINT_BYTES) checkpoints.push(at)
         if (at + size > from) add(at, size, kind)
         return false
       },
-      begin,
-    )
+    })
     return chunks
   }
 }

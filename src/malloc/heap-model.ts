@@ -1,5 +1,7 @@
 // glibc's heap as data: what the discovery finds, and what findings and reports read.
 import type { Address } from '../memory/address.js'
+import type { SizeHistogram } from './size-classes.js'
+import type { ThreadCache, ThreadMalloc } from './thread-cache.js'
 
 /** Damage or doubt met on a walk: kept, never thrown away. */
 export interface Anomaly {
@@ -44,6 +46,19 @@ export interface Arena {
   readonly top: Address | null
   /** Chunks in fastbins and bins; top is not counted. */
   readonly freeChunks: number | null
+  /**
+   * What inUseBytes is made of: chunks that the program holds, chunks in threads' tcaches, and overhead: heap_info,
+   * malloc_state, alignment, fenceposts, and memory between pieces of the main heap that somebody else got from sbrk.
+   */
+  readonly liveBytes: number | null
+  readonly usedChunks: number | null
+  readonly tcacheBytes: number | null
+  readonly tcacheChunks: number | null
+  readonly overheadBytes: number | null
+  /** The largest binned chunk, 0 when there is none. */
+  readonly largestFreeBytes: number | null
+  /** Chunk sizes: live ones and binned ones. Null where not every chunk was seen. */
+  readonly sizes: { readonly live: SizeHistogram; readonly free: SizeHistogram } | null
   /** malloc_state.attached_threads; null before glibc 2.23. */
   readonly attachedThreads: number | null
   /** False where a number above is a lower bound or null because of damage or missing memory. */
@@ -71,6 +86,22 @@ export interface Glibc {
   readonly mallocPar: Address | null
 }
 
+/** Sums over all arenas. */
+export interface HeapTotals {
+  readonly systemBytes: number | null
+  readonly inUseBytes: number | null
+  readonly freeBytes: number | null
+  readonly fastbinBytes: number | null
+  readonly binnedBytes: number | null
+  readonly topBytes: number | null
+  readonly liveBytes: number | null
+  readonly usedChunks: number | null
+  readonly tcacheBytes: number | null
+  readonly tcacheChunks: number | null
+  readonly overheadBytes: number | null
+  readonly largestFreeBytes: number | null
+}
+
 /** malloc's whole state in one target. */
 export interface HeapModel {
   readonly glibc: Glibc
@@ -80,10 +111,11 @@ export interface HeapModel {
   readonly ringClosed: boolean
   readonly mmapped: MmappedChunks
   /** Sums over arenas, without mmapped chunks; null when an arena's figure is null. */
-  readonly totals: {
-    readonly systemBytes: number | null
-    readonly inUseBytes: number | null
-    readonly freeBytes: number | null
-  }
+  readonly totals: HeapTotals
+  readonly threads: readonly ThreadMalloc[]
+  /** All tcaches that were found, those of no known thread included. */
+  readonly caches: readonly ThreadCache[]
+  /** True when each thread's tcache was found, or it provably has none. */
+  readonly allCachesFound: boolean
   readonly anomalies: readonly Anomaly[]
 }

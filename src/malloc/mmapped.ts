@@ -1,7 +1,7 @@
 // Chunks with a mapping of their own: no list leads to them, so they are looked for in anonymous memory.
-import { type Address, address, offset } from '../memory/address.js'
-import { type Region, sizeOf } from '../memory/region.js'
+import { type Address, offset } from '../memory/address.js'
 import type { Target } from '../target/target.js'
+import { type AnonymousStretch, anonymousMemory } from './anonymous-memory.js'
 import { BlockReader } from './block-reader.js'
 import type { Arena } from './heap-model.js'
 import { type GlibcLayout, IS_MMAPPED } from './layout.js'
@@ -18,13 +18,6 @@ export interface MmappedCounters {
   readonly bytes: number | null
 }
 
-interface Stretch {
-  readonly start: Address
-  readonly sizeBytes: number
-  /** All of it is in RAM (or it is a core): looking at every page changes nothing in the process. */
-  readonly mayScan: boolean
-}
-
 /**
  * Finds mmapped chunks in anonymous writable memory outside the arenas' heaps and outside stacks: first where a
  * mapping begins or a chunk just found ends, then page by page until the counters are met.
@@ -36,9 +29,13 @@ export function findMmappedChunks(
   counters: MmappedCounters,
 ): readonly MmappedChunk[] {
   if (counters.count === 0 || counters.count === null) return []
-  const stretches = stretchesOf(target, arenas)
+  const stretches = anonymousMemory(
+    target,
+    arenas.flatMap((arena) => arena.heaps),
+    false,
+  )
   const found: MmappedChunk[] = []
-  const rest: Stretch[] = []
+  const rest: AnonymousStretch[] = []
   for (const stretch of stretches) {
     const { chunks, stoppedAt } = chunksAtStart(target, layout, stretch)
     found.push(...chunks)
@@ -60,41 +57,11 @@ function met(found: readonly MmappedChunk[], counters: MmappedCounters): boolean
   )
 }
 
-// Anonymous, readable and writable, in no heap of an arena, and no thread's stack.
-function stretchesOf(target: Target, arenas: readonly Arena[]): readonly Stretch[] {
-  const heaps = arenas
-    .flatMap((arena) => arena.heaps)
-    .map((heap) => ({ start: heap.address, end: offset(heap.address, heap.reservedBytes) }))
-    .sort((a, b) => (a.start < b.start ? -1 : 1))
-  const stacks = new Set(target.threads().flatMap((thread) => thread.stackPointer ?? []))
-  const holdsStack = (region: Region) => [...stacks].some((sp) => sp >= region.start && sp < region.end)
-  const stretches: Stretch[] = []
-  for (const region of target.regions()) {
-    const { read, write, shared } = region.permissions
-    if (!read || !write || shared || (region.path !== null && !region.path.startsWith('[anon'))) continue
-    if (stacks.size > 0 && holdsStack(region)) continue
-    const mayScan =
-      target.kind === 'core' || target.residentBytes(region.start, region.end) === sizeOf(region)
-    let from: bigint = region.start
-    for (const heap of heaps) {
-      if (heap.end <= from || heap.start >= region.end) continue
-      if (heap.start > from) {
-        stretches.push({ start: address(from), sizeBytes: Number(heap.start - from), mayScan })
-      }
-      from = heap.end
-    }
-    if (from < region.end) {
-      stretches.push({ start: address(from), sizeBytes: Number(region.end - from), mayScan })
-    }
-  }
-  return stretches
-}
-
 // Chunks back to back from the start of a stretch.
 function chunksAtStart(
   target: Target,
   layout: GlibcLayout,
-  stretch: Stretch,
+  stretch: AnonymousStretch,
 ): { chunks: MmappedChunk[]; stoppedAt: number } {
   const reader = new BlockReader(target.memory, stretch.start, stretch.sizeBytes)
   const chunks: MmappedChunk[] = []
@@ -107,7 +74,7 @@ function chunksAtStart(
   }
 }
 
-function chunksInside(target: Target, layout: GlibcLayout, stretch: Stretch): MmappedChunk[] {
+function chunksInside(target: Target, layout: GlibcLayout, stretch: AnonymousStretch): MmappedChunk[] {
   const reader = new BlockReader(target.memory, stretch.start, stretch.sizeBytes)
   const chunks: MmappedChunk[] = []
   for (let at = 0; at < stretch.sizeBytes; ) {

@@ -1,11 +1,14 @@
-// malloc's whole state: main_arena, the ring of arenas, mp_'s mmapped chunks.
+// malloc's whole state: main_arena, the ring of arenas, threads' caches, mp_'s mmapped chunks.
 import { type Address, address, hex } from '../memory/address.js'
 import { PageCache } from '../memory/page-cache.js'
 import type { Symbols, Target } from '../target/target.js'
+import { anonymousMemory } from './anonymous-memory.js'
+import { arenaFigures } from './arena-figures.js'
+import { cachedSums } from './cached-sums.js'
 import { detectGlibc } from './detect.js'
-import type { Anomaly, Arena, HeapModel, MmappedChunks } from './heap-model.js'
+import type { Anomaly, Arena, HeapModel, HeapTotals, MmappedChunks } from './heap-model.js'
 import type { GlibcLayout } from './layout.js'
-import { measureArena } from './measure-arena.js'
+import { type ArenaContext, type MeasuredArena, measureArena } from './measure-arena.js'
 import { findMmappedChunks } from './mmapped.js'
 
 /** glibc's limit follows the number of CPUs; a ring longer than this is damage. */
@@ -35,43 +38,78 @@ export async function readHeapModel(
   const memory = new PageCache(target.memory)
   const par = (field: number, bytes: 8 | 4): bigint | null =>
     glibc.mallocPar === null ? null : memory.word(glibc.mallocPar + BigInt(field), bytes)
-  const context = {
-    memory,
-    layout,
-    mainArena: glibc.mainArena,
-    sbrkBase: par(layout.par.sbrkBase, layout.wordBytes),
-    retries: target.kind === 'core' ? 0 : LIVE_RETRIES,
-  }
   const anomalies: Anomaly[] = [...found.anomalies]
   const ring = followRing(memory, glibc.mainArena, layout, anomalies)
-  const arenas: Arena[] = []
-  for (const at of ring.arenas) {
-    const measured = measureArena(context, at, arenas.length)
-    arenas.push(measured.arena)
-    anomalies.push(...measured.anomalies)
-    await progress(arenas.length, ring.arenas.length)
-  }
+  const measured = await measureAll(
+    {
+      memory,
+      layout,
+      mainArena: glibc.mainArena,
+      sbrkBase: par(layout.par.sbrkBase, layout.wordBytes),
+      watched: new Set<number>(),
+      retries: target.kind === 'core' ? 0 : LIVE_RETRIES,
+    },
+    target,
+    ring.arenas,
+    progress,
+  )
+  const threads = { threads: [], caches: [], anomalies: [], allFound: false }
+  const cached = threads.allFound
+    ? cachedSums(
+        threads.caches,
+        measured.map(({ heaps }) => heaps),
+      )
+    : null
+  const arenas: Arena[] = measured.map((one, index) => {
+    const figures = arenaFigures(one, index, cached?.[index] ?? null)
+    anomalies.push(...figures.anomalies)
+    return figures.arena
+  })
   memory.clear()
   const counters = {
     count: numberOrNull(par(layout.par.nMmaps, 4)),
     bytes: numberOrNull(par(layout.par.mmappedMem, layout.wordBytes)),
     maxBytes: numberOrNull(par(layout.par.maxMmappedMem, layout.wordBytes)),
   }
-  const mmapped: MmappedChunks = {
-    ...counters,
-    found: findMmappedChunks(target, layout, arenas, counters),
+  const mmapped: MmappedChunks = { ...counters, found: findMmappedChunks(target, layout, arenas, counters) }
+  const model: HeapModel = {
+    glibc,
+    arenas,
+    ringClosed: ring.closed,
+    mmapped,
+    totals: totalsOf(arenas, ring.closed),
+    threads: threads.threads,
+    caches: threads.caches,
+    allCachesFound: threads.allFound,
+    anomalies: [...anomalies, ...threads.anomalies],
   }
-  return {
-    model: {
-      glibc,
-      arenas,
-      ringClosed: ring.closed,
-      mmapped,
-      totals: totalsOf(arenas, ring.closed),
-      anomalies,
-    },
-    layout,
+  return { model, layout }
+}
+
+// In ring order; main_arena last, since what the other arenas hold narrows where pieces of its heap can be.
+async function measureAll(
+  context: Omit<ArenaContext, 'mainStretches'>,
+  target: Target,
+  ring: readonly Address[],
+  progress: HeapProgress,
+): Promise<readonly MeasuredArena[]> {
+  const others: MeasuredArena[] = []
+  const whole: ArenaContext = {
+    ...context,
+    mainStretches: () =>
+      anonymousMemory(
+        target,
+        others.flatMap(({ heaps }) => heaps),
+        true,
+      ),
   }
+  for (const at of ring.slice(1)) {
+    others.push(measureArena(whole, at))
+    await progress(others.length, ring.length)
+  }
+  const main = measureArena(whole, ring[0]!)
+  await progress(ring.length, ring.length)
+  return [main, ...others]
 }
 
 function numberOrNull(value: bigint | null): number | null {
@@ -79,19 +117,26 @@ function numberOrNull(value: bigint | null): number | null {
 }
 
 // Unknown as soon as one arena's figure is, or an arena may be missing.
-function totalsOf(arenas: readonly Arena[], allArenas: boolean): HeapModel['totals'] {
-  const sum = (of: (arena: Arena) => number | null): number | null =>
+function totalsOf(arenas: readonly Arena[], allArenas: boolean): HeapTotals {
+  const reduce = (of: keyof HeapTotals, join: (a: number, b: number) => number): number | null =>
     arenas.reduce<number | null>(
-      (total, arena) => {
-        const value = of(arena)
-        return total === null || value === null ? null : total + value
-      },
+      (total, { [of]: value }) => (total === null || value === null ? null : join(total, value)),
       allArenas ? 0 : null,
     )
+  const sum = (of: keyof HeapTotals) => reduce(of, (a, b) => a + b)
   return {
-    systemBytes: sum((arena) => arena.systemBytes),
-    inUseBytes: sum((arena) => arena.inUseBytes),
-    freeBytes: sum((arena) => arena.freeBytes),
+    systemBytes: sum('systemBytes'),
+    inUseBytes: sum('inUseBytes'),
+    freeBytes: sum('freeBytes'),
+    fastbinBytes: sum('fastbinBytes'),
+    binnedBytes: sum('binnedBytes'),
+    topBytes: sum('topBytes'),
+    liveBytes: sum('liveBytes'),
+    usedChunks: sum('usedChunks'),
+    tcacheBytes: sum('tcacheBytes'),
+    tcacheChunks: sum('tcacheChunks'),
+    overheadBytes: sum('overheadBytes'),
+    largestFreeBytes: reduce('largestFreeBytes', Math.max),
   }
 }
 

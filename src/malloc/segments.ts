@@ -12,8 +12,8 @@ export interface ArenaPlace {
   readonly heaps: readonly Heap[]
 }
 
-// First chunk at or after `from`: chunks are aligned so that user memory (2 words in) is.
-function firstChunk(from: bigint, layout: GlibcLayout): bigint {
+/** The first chunk at or after `from`: chunks are aligned so that user memory (2 words in) is. */
+export function firstChunk(from: bigint, layout: GlibcLayout): bigint {
   const align = BigInt(layout.chunkAlign)
   const header = BigInt(2 * layout.wordBytes)
   return ((from + header + align - 1n) & ~(align - 1n)) - header
@@ -28,7 +28,7 @@ export function segmentsOf(arena: ArenaPlace, layout: GlibcLayout): readonly Seg
         ? arena.address + BigInt(layout.arena.sizeBytes)
         : heap.address + BigInt(layout.heapInfo.sizeBytes)
     // Only an arena's first chunk is aligned up; later heaps start right behind their heap_info (malloc/arena.c).
-    const first = index === 0 ? firstChunk(behindHeaders, layout) : behindHeaders
+    const first = index === 0 || arena.isMain ? firstChunk(behindHeaders, layout) : behindHeaders
     const end = heap.address + BigInt(heap.sizeBytes)
     const holdsTop = arena.top >= heap.address && arena.top < end
     return {
@@ -36,6 +36,7 @@ export function segmentsOf(arena: ArenaPlace, layout: GlibcLayout): readonly Seg
       first: Number(first - heap.address),
       end: heap.sizeBytes,
       top: holdsTop ? Number(arena.top - heap.address) : -1,
+      isMain: arena.isMain,
     }
   })
 }

@@ -6,6 +6,16 @@ import type { Arena, HeapModel } from '../../src/malloc/heap-model.js'
 import { address } from '../../src/memory/address.js'
 
 const MIB = 2 ** 20
+const UNKNOWN = {
+  liveBytes: null,
+  usedChunks: null,
+  tcacheBytes: null,
+  tcacheChunks: null,
+  overheadBytes: null,
+  largestFreeBytes: null,
+  sizes: null,
+}
+const NO_TOTALS = { ...UNKNOWN, fastbinBytes: null, binnedBytes: null, topBytes: null }
 
 function facts(count: number, systemBytes: number, inUseBytes: number, more: Partial<HeapModel> = {}): Facts {
   const arenas = Array.from({ length: count }, (_, index) => {
@@ -24,6 +34,7 @@ function facts(count: number, systemBytes: number, inUseBytes: number, more: Par
       top: null,
       freeChunks: 1,
       attachedThreads: index % 2,
+      ...UNKNOWN,
       complete: true,
     }
     return arena
@@ -33,7 +44,10 @@ function facts(count: number, systemBytes: number, inUseBytes: number, more: Par
     arenas,
     ringClosed: true,
     mmapped: { count: 0, bytes: 0, maxBytes: 0, found: [] },
-    totals: { systemBytes, inUseBytes, freeBytes: systemBytes - inUseBytes },
+    totals: { ...NO_TOTALS, systemBytes, inUseBytes, freeBytes: systemBytes - inUseBytes },
+    threads: [],
+    caches: [],
+    allCachesFound: false,
     anomalies: [],
     ...more,
   }
@@ -70,7 +84,7 @@ t.test('when arena bloat is told', async (t) => {
   t.same(rulesOf(facts(7, 3000 * MIB, 10 * MIB)), [], 'few arenas')
   t.same(rulesOf(facts(64, 60 * MIB, 1 * MIB)), [], 'too little to matter')
   t.same(rulesOf(facts(1, 0, 0)), [], 'an empty heap')
-  const unknown = { totals: { systemBytes: null, inUseBytes: null, freeBytes: null } }
+  const unknown = { totals: { ...NO_TOTALS, systemBytes: null, inUseBytes: null, freeBytes: null } }
   t.same(rulesOf(facts(64, 3000 * MIB, 10 * MIB, unknown)), [], 'nothing is said of unknown totals')
   t.same(findingsOf({ kind: 'core', pid: null, threads: 1, heap: null, categories: [] }), [])
   const newest = facts(64, 3000 * MIB, 10 * MIB)

@@ -67,8 +67,15 @@ for (const shape of SHAPES) {
         arenas.every((arena) => arena.fastbinBytes! > 0),
         'fastbins are filled',
       )
-    if (shape === 'noncontiguous')
-      t.same(arenas[0]!.heaps, [], 'a main heap in pieces is not invented as one')
+    const held = arenas[0]!.heaps.reduce((sum, heap) => sum + heap.sizeBytes, 0)
+    if (shape === 'noncontiguous') {
+      t.ok(arenas[0]!.heaps.length > 3, 'the main heap is in pieces')
+      t.equal(held, arenas[0]!.systemBytes, 'all pieces are found')
+    }
+    if (shape === 'foreign-sbrk') {
+      t.equal(arenas[0]!.heaps.length, 2, 'two pieces around the foreign memory')
+      t.ok(held < arenas[0]!.systemBytes!, 'which is counted, but not placed, in the heap')
+    }
   })
 }
 

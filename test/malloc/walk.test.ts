@@ -3,7 +3,8 @@ import fc from 'fast-check'
 import t from 'tap'
 import { walkBins, walkFastbins } from '../../src/malloc/bins.js'
 import { layoutOfVersion } from '../../src/malloc/layout.js'
-import { type Segment, walkSegment } from '../../src/malloc/walk.js'
+import { Tally } from '../../src/malloc/tally.js'
+import { type ChunkKind, type Segment, walkSegment } from '../../src/malloc/walk.js'
 import { address } from '../../src/memory/address.js'
 import { PageCache } from '../../src/memory/page-cache.js'
 import { memoryOf } from '../fakes/memory.js'
@@ -48,7 +49,7 @@ function image(units: readonly number[], free: readonly boolean[], ending: Endin
     put(at + word, fence | flag)
     put(at + fence + word, 1)
   }
-  return { bytes, segment: { origin: address(BASE), first, end: length, top }, sizes }
+  return { bytes, segment: { origin: address(BASE), first, end: length, top, isMain: false }, sizes }
 }
 
 const heaps = fc.record({
@@ -66,10 +67,12 @@ t.test('random heaps walk back to what was built', async (t) => {
       const { bytes, segment, sizes } = image(units, free, ending, word)
       const memory = memoryOf({ start: BASE, bytes })
       const seen: string[] = []
-      const walk = walkSegment(memory, segment, word, 16, (at, size, kind) => {
+      const tally = new Tally()
+      const visit = (at: number, size: number, kind: ChunkKind) => {
         seen.push(`${at} ${size} ${kind}`)
         return false
-      })
+      }
+      const walk = walkSegment(memory, segment, word, 16, { tally, visit })
       const expected: string[] = []
       let at = segment.first
       sizes.forEach((size, index) => {
@@ -82,12 +85,15 @@ t.test('random heaps walk back to what was built', async (t) => {
         ending === 'top' ? ['top'] : ['fencepost', 'fencepost'],
       )
       t.equal(walk.ended, ending === 'top' ? 'top' : 'fencepost')
-      t.equal(walk.freeChunks, free.filter(Boolean).length)
+      t.equal(tally.freeChunks, free.filter(Boolean).length)
+      t.equal(tally.usedChunks, free.filter((one) => !one).length)
       t.equal(
-        walk.freeBytes,
+        tally.freeBytes,
         sizes.reduce((sum, size, index) => sum + (free[index] ? size : 0), 0),
       )
-      t.equal(walk.topBytes, ending === 'top' ? 0x1000 : 0)
+      t.equal(tally.topBytes, ending === 'top' ? 0x1000 : 0)
+      const all = tally.usedBytes + tally.freeBytes + tally.topBytes + tally.fenceBytes
+      t.equal(segment.first + all, segment.end, 'every byte is counted')
     }),
     { seed: SEED, numRuns: 60 },
   )
@@ -101,9 +107,11 @@ t.test('a chunk beyond 4 GiB', async (t) => {
   const far = new Uint8Array(0x40)
   new DataView(far.buffer).setBigUint64(8, 0x30n, true)
   const memory = memoryOf({ start: BASE, bytes }, { start: BASE + BigInt(size), bytes: far })
-  const segment = { origin: address(BASE), first: 0, end: size + 0x30, top: size }
-  const walk = walkSegment(memory, segment, 8, 16)
-  t.match(walk, { ended: 'top', freeChunks: 1, freeBytes: size, topBytes: 0x30 })
+  const segment = { origin: address(BASE), first: 0, end: size + 0x30, top: size, isMain: true }
+  const tally = new Tally()
+  const walk = walkSegment(memory, segment, 8, 16, { tally })
+  t.equal(walk.ended, 'top')
+  t.match(tally, { freeChunks: 1, freeBytes: size, largestFreeBytes: size, topBytes: 0x30 })
 })
 
 t.test('damage ends the walk where it is', async (t) => {
@@ -139,17 +147,21 @@ t.test('fastbin links, plain and safe-linked, are told apart by version or by th
     })
     const memory = () => new PageCache(memoryOf({ start: BASE, bytes }))
     for (const safeLinking of [mangled, null]) {
-      const sum = walkFastbins(memory(), address(BASE), { ...layout, safeLinking }, 100)
-      t.same(sum, { chunks: 3, bytes: 0x90, damage: null }, `2.${minor}, known: ${safeLinking !== null}`)
+      const sum = walkFastbins(memory(), address(BASE), { ...layout, safeLinking }, 0x1000)
+      t.match(
+        sum,
+        { chunks: 3, bytes: 0x90, damage: null, bins: [{ kind: 'fast', index: 1, chunks: 3 }] },
+        `2.${minor}, known: ${safeLinking !== null}`,
+      )
     }
     view.setBigUint64(0x1100 + 8, 0x51n, true)
-    const broken = walkFastbins(memory(), address(BASE), layout, 100)
+    const broken = walkFastbins(memory(), address(BASE), layout, 0x1000)
     t.match(broken, { chunks: 1, damage: { code: 'fastbin-broken', at: BASE + 0x1100n } })
     view.setBigUint64(0x1100 + 8, 0x31n, true)
     const circle = BASE + 0x1000n
     view.setBigUint64(0x1040 + 16, mangled ? circle ^ ((BASE + 0x1050n) >> 12n) : circle, true)
     t.match(
-      walkFastbins(memory(), address(BASE), layout, 100),
+      walkFastbins(memory(), address(BASE), layout, 0x1000),
       { damage: { code: 'fastbin-broken' } },
       'a circle ends',
     )
@@ -174,7 +186,12 @@ t.test('bins are followed and checked', async (t) => {
   view.setBigUint64(0x1008, 0x401n, true)
   view.setBigUint64(0x1408, 0x421n, true)
   const walk = () => walkBins(new PageCache(memoryOf({ start: BASE, bytes })), address(BASE), layout, 0x10000)
-  t.same(walk(), { chunks: 2, bytes: 0x820, damage: null })
+  t.match(walk(), {
+    chunks: 2,
+    bytes: 0x820,
+    damage: null,
+    bins: [{ kind: 'large', index: 70, largestBytes: 0x420 }],
+  })
   view.setBigUint64(0x1418, BASE + 0x1234n, true)
   t.match(walk(), { chunks: 1, damage: { code: 'bin-broken', at: BASE + 0x1400n } })
   view.setBigUint64(0x1010, 0x1000n, true)

@@ -1,0 +1,93 @@
+// The figures of an arena from what was measured: what the lists know is taken out of what looks in use.
+import { hex } from '../memory/address.js'
+import type { Anomaly, Arena } from './heap-model.js'
+import type { MeasuredArena } from './measure-arena.js'
+import { SizeHistogram } from './size-classes.js'
+
+/** Chunks of one arena that lie in tcaches. */
+export interface CachedSum {
+  readonly chunks: number
+  readonly bytes: number
+  readonly sizes: SizeHistogram
+}
+
+/** The arena at position `index` of the ring. `cached` null: not all tcaches are known. */
+export function arenaFigures(
+  measured: MeasuredArena,
+  index: number,
+  cached: CachedSum | null,
+): { arena: Arena; anomalies: readonly Anomaly[] } {
+  const { header, fast, walked, topBytes } = measured
+  const anomalies = [...measured.anomalies]
+  const systemBytes = header?.systemBytes ?? null
+  const fastSum = fast && !fast.damage ? fast : null
+  const binnedSum = binnedOf(measured)
+  const parts = systemBytes !== null && fastSum && binnedSum && topBytes !== null
+  const freeBytes = parts ? fastSum.bytes + binnedSum.bytes + topBytes : null
+  const excess = freeBytes !== null && freeBytes > systemBytes!
+  if (excess) {
+    const what = `arena ${hex(measured.address)}: ${freeBytes} free bytes are more than its ${systemBytes} system bytes`
+    anomalies.push({ at: measured.address, code: 'free-exceeds-system', what })
+  }
+  const known = freeBytes !== null && !excess
+  const live = known && walked && cached && fastSum ? liveOf(measured, fastSum.sizes, cached) : null
+  if (live && live.bytes < 0) {
+    const what = `arena ${hex(measured.address)}: its free lists hold ${-live.bytes} bytes more than look in use`
+    anomalies.push({ at: measured.address, code: 'lists-exceed-used', what })
+  }
+  const sound = live && live.bytes >= 0 ? live : null
+  const arena: Arena = {
+    index,
+    address: measured.address,
+    isMain: measured.isMain,
+    heaps: measured.heaps,
+    systemBytes,
+    maxSystemBytes: header?.maxSystemBytes ?? null,
+    inUseBytes: known ? systemBytes! - freeBytes : null,
+    freeBytes: known ? freeBytes : null,
+    fastbinBytes: excess ? null : (fastSum?.bytes ?? null),
+    binnedBytes: excess ? null : (binnedSum?.bytes ?? null),
+    topBytes: excess ? null : topBytes,
+    top: header?.top ?? null,
+    freeChunks: !excess && fastSum && binnedSum ? fastSum.chunks + binnedSum.chunks : null,
+    attachedThreads: header?.attachedThreads ?? null,
+    liveBytes: sound?.bytes ?? null,
+    usedChunks: sound?.chunks ?? null,
+    tcacheBytes: cached?.bytes ?? null,
+    tcacheChunks: cached?.chunks ?? null,
+    overheadBytes: walked?.overheadBytes ?? null,
+    largestFreeBytes: excess ? null : (binnedSum?.largestBytes ?? null),
+    sizes: sound && walked ? { live: sound.sizes, free: walked.tally.free } : null,
+    complete: known && anomalies.length === 0,
+  }
+  return { arena, anomalies }
+}
+
+function binnedOf({ walked, binned }: MeasuredArena): {
+  readonly chunks: number
+  readonly bytes: number
+  readonly largestBytes: number
+} | null {
+  if (walked) {
+    const { freeChunks, freeBytes, largestFreeBytes } = walked.tally
+    return { chunks: freeChunks, bytes: freeBytes, largestBytes: largestFreeBytes }
+  }
+  return binned && !binned.damage ? binned : null
+}
+
+function liveOf(
+  { walked, fast }: MeasuredArena,
+  fastSizes: SizeHistogram,
+  cached: CachedSum,
+): { bytes: number; chunks: number; sizes: SizeHistogram } {
+  const { tally } = walked!
+  const sizes = new SizeHistogram()
+  sizes.addAll(tally.used)
+  sizes.subtract(fastSizes)
+  sizes.subtract(cached.sizes)
+  return {
+    bytes: tally.usedBytes - fast!.bytes - cached.bytes,
+    chunks: tally.usedChunks - fast!.chunks - cached.chunks,
+    sizes,
+  }
+}
