@@ -1,12 +1,17 @@
 #!/usr/bin/env node
 // The command line: arguments to commands, errors to one line and an exit code.
 import { Command, CommanderError, Option } from 'commander'
+import { CHUNK_STATES } from '../malloc/list-chunks.js'
 import { GROUPINGS } from '../maps/group-regions.js'
 import { type ArenasOptions, runArenas } from './commands/arenas.js'
+import { type BinsOptions, runBins } from './commands/bins.js'
+import { type ChunksOptions, runChunks } from './commands/chunks.js'
 import { type DemoOptions, runDemo } from './commands/demo.js'
+import { type HeapsOptions, runHeaps } from './commands/heaps.js'
 import { type MapsOptions, runMaps } from './commands/maps.js'
 import { runOpen } from './commands/open.js'
 import { type ReportOptions, runReport, withReportOptions } from './commands/report.js'
+import { runThreads, type ThreadsOptions } from './commands/threads.js'
 import { runX, type XOptions } from './commands/x.js'
 import { EXIT, type ExitCode, explain } from './exit.js'
 import { packageVersion } from './package-root.js'
@@ -65,6 +70,59 @@ function program(): Command {
     .addHelpText('after', examples('arena-inspect arenas core.6', 'arena-inspect arenas --pid 6 --json'))
     .action(async (targets: string[], options: ArenasOptions) => {
       exitCode = await runArenas(targets, options)
+    })
+  withTargetOptions(root.command('heaps'))
+    .description('the heap segments of every arena, and the pieces of the main heap')
+    .argument('[target...]', 'CORE [PROGRAM], or --pid N')
+    .option('--json', 'as JSON')
+    .addHelpText('after', examples('arena-inspect heaps core.6', 'arena-inspect heaps --pid 6 --json'))
+    .action(async (targets: string[], options: HeapsOptions) => {
+      exitCode = await runHeaps(targets, options)
+    })
+  withTargetOptions(root.command('bins'))
+    .description(
+      "the free lists: fastbins and bins of every arena, followed and checked, and threads' tcaches",
+    )
+    .argument('[target...]', 'CORE [PROGRAM], or --pid N')
+    .option('--arena <n>', 'of one arena only')
+    .option('--json', 'as JSON')
+    .addHelpText(
+      'after',
+      examples('arena-inspect bins core.6 --arena 3', 'arena-inspect bins --pid 6 --json'),
+    )
+    .action(async (targets: string[], options: BinsOptions) => {
+      exitCode = await runBins(targets, options)
+    })
+  withTargetOptions(root.command('chunks'))
+    .description('every chunk with its size and state, streamed')
+    .argument('[target...]', 'CORE [PROGRAM], or --pid N')
+    .option('--arena <n>', 'of one arena only')
+    .option('--free', 'chunks that malloc can hand out again')
+    .option('--used', 'chunks of the program, and those in tcaches')
+    .addOption(new Option('--state <state...>', 'only these states').choices([...CHUNK_STATES]))
+    .option('--min <size>', 'at least this large')
+    .option('--max <size>', 'at most this large')
+    .addOption(new Option('--sort <key>', 'in which order').choices(['address', 'size']).default('address'))
+    .option('--limit <n>', 'at most so many')
+    .option('--json', 'one JSON object a line')
+    .addHelpText(
+      'after',
+      examples(
+        'arena-inspect chunks core.6 --used --sort size --limit 20',
+        'arena-inspect chunks --pid 6 --arena 3 --free --min 1M',
+      ),
+    )
+    .action(async (targets: string[], options: ChunksOptions) => {
+      exitCode = await runChunks(targets, options)
+    })
+  withTargetOptions(root.command('threads'))
+    .description('which arena and tcache each thread uses, and what it was doing')
+    .argument('[target...]', 'CORE [PROGRAM], or --pid N')
+    .option('--frames <n>', 'how many stack frames, where gdb knows them', '3')
+    .option('--json', 'as JSON')
+    .addHelpText('after', examples('arena-inspect threads core.6', 'arena-inspect threads --pid 6 --json'))
+    .action(async (targets: string[], options: ThreadsOptions) => {
+      exitCode = await runThreads(targets, options)
     })
   withTargetOptions(root.command('x'))
     .description("memory as gdb's x/NNa prints it, with symbols and chunk marks")

@@ -134,16 +134,21 @@ function fastbinChunkSize(
   return bytes >> (word === 8 ? 4n : 3n) === BigInt(index + 2) ? Number(bytes) : null
 }
 
-/** Follows every bin (unsorted, small, large) of the arena at `arena`, checking fd against bk. */
+/** All bins of an arena, by glibc's numbers: 1 is unsorted. */
+const ALL_BINS: readonly number[] = Array.from({ length: BIN_COUNT }, (_, index) => index + 1)
+
+/** Follows bins (unsorted, small, large) of the arena at `arena`, checking fd against bk. */
 export function walkBins(
   memory: PageCache,
   arena: Address,
   layout: GlibcLayout,
   systemBytes: number,
   visit: ListVisitor | null = null,
+  bins: readonly number[] = ALL_BINS,
 ): ListSum {
   const sum = new Sum(systemBytes, visit)
-  for (let bin = 1; bin <= BIN_COUNT && !sum.damage; bin++) {
+  for (const bin of bins) {
+    if (sum.damage) break
     followBin(memory, arena, layout, bin, sum)
     sum.close(bin === 1 ? 'unsorted' : bin < FIRST_LARGE_BIN ? 'small' : 'large', bin)
   }

@@ -24,34 +24,38 @@ export function heapMaxCandidates(wordBytes: 8 | 4): readonly bigint[] {
   )
 }
 
-/** The HEAP_MAX_SIZE under which `inside` lies in a heap whose ar_ptr is `arena`, or null. */
-export function heapMaxOf(
-  memory: PageCache,
-  inside: Address,
-  arena: Address,
-  layout: GlibcLayout,
-): bigint | null {
-  const found = heapMaxCandidates(layout.wordBytes).find((size) => {
-    const heap = inside & ~(size - 1n)
-    return heap !== 0n && memory.word(heap + BigInt(layout.heapInfo.arena), layout.wordBytes) === arena
-  })
-  return found ?? null
-}
-
-/** Follows heap_info.prev from the heap of `top`. */
+/**
+ * Follows heap_info.prev from the heap of `top`, under the first HEAP_MAX_SIZE that makes sense of the whole chain:
+ * a small heap that lies at a multiple of several candidates does not tell them apart, its size and the others do.
+ */
 export function readHeapChain(
   memory: PageCache,
   arena: Address,
   top: Address,
   layout: GlibcLayout,
 ): HeapChain {
-  const reserved = heapMaxOf(memory, top, arena, layout)
-  if (reserved === null) {
-    return damaged([], top, `no heap_info of arena ${hex(arena)} lies below its top ${hex(top)}`)
+  let longest: HeapChain | null = null
+  for (const reserved of heapMaxCandidates(layout.wordBytes)) {
+    const newest = top & ~(reserved - 1n)
+    if (newest === 0n) continue
+    if (memory.word(newest + BigInt(layout.heapInfo.arena), layout.wordBytes) !== arena) continue
+    const chain = chainFrom(memory, arena, newest, layout, reserved)
+    if (!chain.damage) return chain
+    if (longest === null || chain.heaps.length > longest.heaps.length) longest = chain
   }
+  return longest ?? damaged([], top, `no heap_info of arena ${hex(arena)} lies below its top ${hex(top)}`)
+}
+
+function chainFrom(
+  memory: PageCache,
+  arena: Address,
+  newest: bigint,
+  layout: GlibcLayout,
+  reserved: bigint,
+): HeapChain {
   const heaps: Heap[] = []
   const seen = new Set<bigint>()
-  let at: bigint = top & ~(reserved - 1n)
+  let at = newest
   while (at !== 0n) {
     const heap = readHeap(memory, address(at), arena, layout, reserved)
     if (typeof heap === 'string') return damaged(heaps, at, heap)

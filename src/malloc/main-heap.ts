@@ -34,6 +34,7 @@ export interface MainHeapFailure {
 }
 
 const MOST_PIECES = 100_000
+const PAGE = 4096
 
 /**
  * Finds and walks the main heap. Contiguous: from sbrk_base on; behind two fenceposts the next piece is the first
@@ -100,7 +101,7 @@ class Pieces {
       for (let at = 0; at < stretch.sizeBytes; ) {
         const taken = this.#piecesFrom(stretch, at)
         if (this.#bytes === systemBytes) return this.#whole()
-        at = Math.max(at + 4096, (taken + 4095) & ~4095)
+        at = Math.max(at + PAGE, wholePages(taken))
       }
     }
     return { at: this.extent.top, ended: 'size' }
@@ -122,8 +123,9 @@ class Pieces {
       if (!this.#looksLikeChunk(segment)) return at
       const trial = this.#walk(segment, undefined)
       if (trial.ended !== 'top' && trial.ended !== 'fencepost') return at
-      const length = trial.ended === 'top' ? segment.end : trial.stoppedAt
-      if (trial.ended === 'fencepost' && (length & 4095) !== 0) return at
+      // A piece is whole pages; where the first chunk is not at its start (i386), the fenceposts end as far from its end.
+      const length = trial.ended === 'top' ? segment.end : wholePages(trial.stoppedAt)
+      if (trial.ended === 'fencepost' && length - trial.stoppedAt >= this.layout.chunkAlign) return at
       this.#walk(segment, this.tally)
       this.#add(start, start + BigInt(length))
       at += length
@@ -178,6 +180,10 @@ class Pieces {
       reservedBytes: sizeBytes,
     })
   }
+}
+
+function wholePages(bytes: number): number {
+  return Math.ceil(bytes / PAGE) * PAGE
 }
 
 // A first chunk: PREV_INUSE and no other flag, a possible size, and nothing in prev_size.

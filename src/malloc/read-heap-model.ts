@@ -5,11 +5,15 @@ import type { Symbols, Target } from '../target/target.js'
 import { anonymousMemory } from './anonymous-memory.js'
 import { arenaFigures } from './arena-figures.js'
 import { cachedSums } from './cached-sums.js'
+import { cachesByContent, tcacheChunkSizes } from './caches-by-content.js'
 import { detectGlibc } from './detect.js'
 import type { Anomaly, Arena, HeapModel, HeapTotals, MmappedChunks } from './heap-model.js'
-import type { GlibcLayout } from './layout.js'
+import { type GlibcLayout, minorVersion } from './layout.js'
 import { type ArenaContext, type MeasuredArena, measureArena } from './measure-arena.js'
 import { findMmappedChunks } from './mmapped.js'
+import { readThreads } from './read-threads.js'
+import { tcacheLayouts } from './tcache-layout.js'
+import type { ThreadCache, ThreadMalloc } from './thread-cache.js'
 
 /** glibc's limit follows the number of CPUs; a ring longer than this is damage. */
 const MOST_ARENAS = 65_536
@@ -35,6 +39,7 @@ export async function readHeapModel(
   const found = await detectGlibc(target, symbols)
   if (!found) return null
   const { glibc, layout } = found
+  const minor = minorVersion(glibc.version)
   const memory = new PageCache(target.memory)
   const par = (field: number, bytes: 8 | 4): bigint | null =>
     glibc.mallocPar === null ? null : memory.word(glibc.mallocPar + BigInt(field), bytes)
@@ -46,14 +51,14 @@ export async function readHeapModel(
       layout,
       mainArena: glibc.mainArena,
       sbrkBase: par(layout.par.sbrkBase, layout.wordBytes),
-      watched: new Set<number>(),
+      watched: tcacheChunkSizes(tcacheLayouts(minor, layout.wordBytes)),
       retries: target.kind === 'core' ? 0 : LIVE_RETRIES,
     },
     target,
     ring.arenas,
     progress,
   )
-  const threads = { threads: [], caches: [], anomalies: [], allFound: false }
+  const threads = await threadsAndCaches(target, symbols, layout, minor, measured)
   const cached = threads.allFound
     ? cachedSums(
         threads.caches,
@@ -84,6 +89,35 @@ export async function readHeapModel(
     anomalies: [...anomalies, ...threads.anomalies],
   }
   return { model, layout }
+}
+
+interface ThreadsAndCaches {
+  readonly threads: readonly ThreadMalloc[]
+  readonly caches: readonly ThreadCache[]
+  readonly anomalies: readonly Anomaly[]
+  readonly allFound: boolean
+}
+
+// Caches by their threads; where threads cannot be read (a core without their stacks), by the content of used chunks.
+async function threadsAndCaches(
+  target: Target,
+  symbols: Symbols | null,
+  layout: GlibcLayout,
+  minor: number | null,
+  measured: readonly MeasuredArena[],
+): Promise<ThreadsAndCaches> {
+  const found = await readThreads(target, symbols, layout, minor, measured)
+  if (found.allFound) return found
+  const watched = measured.flatMap(({ walked }) => walked?.tally.watched ?? [])
+  const candidates = BigUint64Array.from(watched)
+  const more = cachesByContent(target, candidates, layout, found.layouts, found.caches)
+  return {
+    threads: found.threads,
+    caches: [...found.caches, ...more.caches],
+    anomalies: [...found.anomalies, ...more.anomalies],
+    // Each tcache is a used chunk: once every chunk was looked at, only empty ones can be missing.
+    allFound: more.anomalies.length === 0 && measured.every(({ walked }) => walked !== null),
+  }
 }
 
 // In ring order; main_arena last, since what the other arenas hold narrows where pieces of its heap can be.

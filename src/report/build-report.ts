@@ -3,8 +3,11 @@
 import type { Facts } from '../findings/facts.js'
 import { findingsOf } from '../findings/rules.js'
 import type { Arena, HeapModel } from '../malloc/heap-model.js'
+import { SizeHistogram } from '../malloc/size-classes.js'
+import type { ThreadMalloc } from '../malloc/thread-cache.js'
 import { hex } from '../memory/address.js'
-import { type Report, type ReportArena, type ReportHeapModel, SCHEMA } from './report.js'
+import { type Report, type ReportArena, type ReportHeapModel, type ReportThread, SCHEMA } from './report.js'
+import { sizeClasses } from './size-classes.js'
 
 /** All that a report is made of. */
 export interface Measured extends Facts {
@@ -46,7 +49,32 @@ function heapOf(heap: HeapModel): ReportHeapModel {
     arenas: heap.arenas.map(arenaOf),
     mmapped: { count: heap.mmapped.count, bytes: heap.mmapped.bytes },
     totals: heap.totals,
+    sizeClasses: allSizes(heap.arenas),
+    threads: heap.threads.map((thread) => threadOf(thread, heap.arenas)),
     anomalies: heap.anomalies.map(({ at, code, what }) => ({ at: hex(at), code, what })),
+  }
+}
+
+function allSizes(arenas: readonly Arena[]): ReportHeapModel['sizeClasses'] {
+  const live = new SizeHistogram()
+  const free = new SizeHistogram()
+  for (const { sizes } of arenas) {
+    if (!sizes) return null
+    live.addAll(sizes.live)
+    free.addAll(sizes.free)
+  }
+  return sizeClasses({ live, free }, 'fine')
+}
+
+function threadOf(thread: ThreadMalloc, arenas: readonly Arena[]): ReportThread {
+  const { tid, name, cache } = thread
+  const arena = arenas.find(({ address }) => address === thread.arena)?.index ?? null
+  const bytes = cache?.bins.reduce((sum, bin) => sum + bin.bytes, 0) ?? 0
+  return {
+    tid,
+    name,
+    arena,
+    tcache: cache && { address: hex(cache.address), chunks: cache.chunks.length, bytes },
   }
 }
 
@@ -64,6 +92,13 @@ function arenaOf(arena: Arena): ReportArena {
     topBytes: arena.topBytes,
     freeChunks: arena.freeChunks,
     attachedThreads: arena.attachedThreads,
+    liveBytes: arena.liveBytes,
+    usedChunks: arena.usedChunks,
+    tcacheBytes: arena.tcacheBytes,
+    tcacheChunks: arena.tcacheChunks,
+    overheadBytes: arena.overheadBytes,
+    largestFreeBytes: arena.largestFreeBytes,
+    sizeClasses: arena.sizes && sizeClasses(arena.sizes, 'powers of two'),
     complete: arena.complete,
   }
 }

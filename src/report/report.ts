@@ -1,7 +1,7 @@
 // The versioned document that every view draws and that scripts read. Addresses are `0x…` strings, byte counts
 // integers below 2^53; what could not be known is null.
 import type { Finding } from '../findings/finding.js'
-import type { LayoutSource } from '../malloc/heap-model.js'
+import type { HeapTotals, LayoutSource } from '../malloc/heap-model.js'
 import type { CategorySum } from '../maps/categories.js'
 
 export const SCHEMA = 'arena-inspect/1'
@@ -24,7 +24,35 @@ export interface ReportArena {
   readonly topBytes: number | null
   readonly freeChunks: number | null
   readonly attachedThreads: number | null
+  /** inUseBytes = liveBytes + tcacheBytes + overheadBytes. */
+  readonly liveBytes: number | null
+  readonly usedChunks: number | null
+  readonly tcacheBytes: number | null
+  readonly tcacheChunks: number | null
+  readonly overheadBytes: number | null
+  readonly largestFreeBytes: number | null
+  /** By powers of two; null where not every chunk was seen. */
+  readonly sizeClasses: readonly ReportSizeClass[] | null
   readonly complete: boolean
+}
+
+/** Chunks with minBytes ≤ size < maxBytes, headers included: those the program holds, and those in bins. */
+export interface ReportSizeClass {
+  readonly minBytes: number
+  readonly maxBytes: number
+  readonly liveChunks: number
+  readonly liveBytes: number
+  readonly freeChunks: number
+  readonly freeBytes: number
+}
+
+/** What malloc has for one thread. */
+export interface ReportThread {
+  readonly tid: number
+  readonly name: string | null
+  /** Index of its arena; null when unknown, or when it has none yet. */
+  readonly arena: number | null
+  readonly tcache: { readonly address: string; readonly chunks: number; readonly bytes: number } | null
 }
 
 export interface ReportAnomaly {
@@ -36,11 +64,10 @@ export interface ReportAnomaly {
 export interface ReportHeapModel {
   readonly arenas: readonly ReportArena[]
   readonly mmapped: { readonly count: number | null; readonly bytes: number | null }
-  readonly totals: {
-    readonly systemBytes: number | null
-    readonly inUseBytes: number | null
-    readonly freeBytes: number | null
-  }
+  readonly totals: HeapTotals
+  /** Of all arenas, in finer classes: each size up to 1 KiB, then four to a power of two. */
+  readonly sizeClasses: readonly ReportSizeClass[] | null
+  readonly threads: readonly ReportThread[]
   readonly anomalies: readonly ReportAnomaly[]
 }
 

@@ -89,6 +89,13 @@ function fakeArena(index: number): ReportArena {
     topBytes,
     freeChunks: 1000 + index * 67,
     attachedThreads: index === 0 ? 9 : index % 10,
+    liveBytes: broken ? null : inUseBytes - 2256,
+    usedChunks: broken ? null : 40 + index,
+    tcacheBytes: broken ? null : 0,
+    tcacheChunks: broken ? null : 0,
+    overheadBytes: broken ? null : 2256,
+    largestFreeBytes: broken ? null : 12 * MiB,
+    sizeClasses: null,
     complete: !broken,
   }
 }
@@ -137,7 +144,18 @@ export function fakeReport(): Report {
         systemBytes: sum((arena) => arena.systemBytes),
         inUseBytes: sum((arena) => arena.inUseBytes),
         freeBytes: sum((arena) => arena.freeBytes),
+        fastbinBytes: sum((arena) => arena.fastbinBytes),
+        binnedBytes: sum((arena) => arena.binnedBytes),
+        topBytes: sum((arena) => arena.topBytes),
+        liveBytes: sum((arena) => arena.liveBytes),
+        usedChunks: sum((arena) => arena.usedChunks),
+        tcacheBytes: sum((arena) => arena.tcacheBytes),
+        tcacheChunks: sum((arena) => arena.tcacheChunks),
+        overheadBytes: sum((arena) => arena.overheadBytes),
+        largestFreeBytes: 12 * MiB,
       },
+      sizeClasses: null,
+      threads: [],
       anomalies: [
         {
           at: hex(heapAddress(17) + 0x1000n),
