@@ -26,6 +26,7 @@ export interface TlsScan {
 
 // libc's block is near in plain programs; large thread-local data of the program itself pushes it away.
 const WINDOWS = [0x400, 0x2000, 0x1_0000]
+const NOT_IT = -3
 /** Words looked at in one window; where there are more threads, some of them vote for all. */
 const MOST_WORDS = 1 << 22
 
@@ -37,10 +38,11 @@ interface Place {
 
 /**
  * The offsets of `tcache` and `thread_arena`. libc's variables have the same offset in every thread, so each word of the
- * window gets points from all threads: for `tcache`, 4 for a sound tcache that holds chunks, 2 for an empty one, 1 for one
- * that is partly broken, −8 for anything else that is not null (or `__tcache_dummy`), or that another thread has
- * too; for `thread_arena`, 1 for an arena and −8 for anything else that is not null. Only places with more points than
- * none count. Equals (one thread alone) are told apart by nearness: the two variables are neighbours in every glibc.
+ * window gets points from all threads. For `tcache`: 4 for a sound tcache that holds chunks, 2 for an empty one, 1 for
+ * one that is partly broken, −3 for anything else that is not null (or `__tcache_dummy`), or that another thread has too.
+ * For `thread_arena`: 1 for an arena, −1 for anything else that is not null. The places with the most points qualify,
+ * when they have more than none. Equals (one thread alone) are told apart by nearness: the two variables are
+ * neighbours in every glibc.
  */
 export function findTlsOffsets(scan: TlsScan): TlsOffsets {
   let best: TlsOffsets = { tcache: null, layout: null, arena: null }
@@ -73,7 +75,7 @@ function placesOfCaches(scan: TlsScan, offsets: readonly number[]): readonly Pla
       const seen = given.get(at) ?? new Set<bigint>()
       given.set(at, seen)
       if (scan.isFileData(value)) return 0
-      if (seen.has(value)) return -8
+      if (seen.has(value)) return NOT_IT
       seen.add(value)
       const known = points.get(value) ?? gradeCache(scan.context, value, layout)
       points.set(value, known)
@@ -87,7 +89,7 @@ function placesOfCaches(scan: TlsScan, offsets: readonly number[]): readonly Pla
 }
 
 function placesOfArenas(scan: TlsScan, offsets: readonly number[]): readonly Place[] {
-  return vote(scan, offsets, (value) => (scan.isArena(value) ? 1 : -8))
+  return vote(scan, offsets, (value) => (scan.isArena(value) ? 1 : -1))
 }
 
 // The places with the highest score above 0.
@@ -111,9 +113,9 @@ function vote(
 }
 
 function gradeCache(context: TcacheContext, value: bigint, tcache: TcacheLayout): number {
-  if (!isOwnChunk(context, value, tcache)) return -8
+  if (!isOwnChunk(context, value, tcache)) return NOT_IT
   const reading = readTcache(context, address(value), tcache, null)
-  if (reading === null) return -8
+  if (reading === null) return NOT_IT
   if (reading.empty) return reading.capacity === 0 ? 0 : 2
   if (reading.brokenBins === 0) return 4
   return reading.soundBins > 0 ? 1 : 0

@@ -50,7 +50,7 @@ function heapOf(heap: HeapModel): ReportHeapModel {
     mmapped: { count: heap.mmapped.count, bytes: heap.mmapped.bytes },
     totals: heap.totals,
     sizeClasses: allSizes(heap.arenas),
-    threads: heap.threads.map((thread) => threadOf(thread, heap.arenas)),
+    threads: [...heap.threads].sort((a, b) => a.tid - b.tid).map((thread) => threadOf(thread, heap.arenas)),
     anomalies: heap.anomalies.map(({ at, code, what }) => ({ at: hex(at), code, what })),
   }
 }

@@ -231,7 +231,8 @@ t.test('damage in a core', async (t) => {
     t.match(read.anomalies, [
       { code: 'tcache-broken', what: new RegExp(`bin ${full} .*thread ${victim.tid}`) },
     ])
-    t.equal(read.anomalies.length, 1)
+    // The test hides the rest of the page as well, and so other bins.
+    if (word[1] !== null) t.equal(read.anomalies.length, 1)
     t.same(
       contents(read.caches.slice(1)),
       contents(sound.read.caches.slice(1)),
@@ -373,7 +374,7 @@ t.test('layouts by version and by debug information', (t) => {
   t.same(entries(36, 8), [0x80, 0x98, 0x40])
   t.same(entries(44, 8), [0x98, 0x80, 0x40])
   t.same(entries(null, 4), [0x98, 0x80, 0x40])
-  // shared/design: sizes of the struct and of its chunk as seen in 2.26 … 2.44.
+  // Sizes of the struct and of its chunk as seen in glibc 2.26 … 2.44.
   t.same(
     ([8, 4] as const).map((word) => tcacheLayouts(null, word).map((l) => [l.sizeBytes, l.chunkSizes[0]])),
     [

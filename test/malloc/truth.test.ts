@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import type { Report } from '../../src/report/report.js'
 import { openSession } from '../../src/session/open-session.js'
 import type { TargetChoice } from '../../src/target/open.js'
-import { asTruth, glibcTruth } from '../support/glibc-truth.js'
+import { asTruth, glibcTruth, withoutNames } from '../support/glibc-truth.js'
 import { compile, gcore, kernelCore, kernelCores, type Running, scratch, start } from '../support/programs.js'
 
 async function reportOf(choice: TargetChoice, useGdb: boolean): Promise<Report> {
@@ -18,18 +18,24 @@ async function reportOf(choice: TargetChoice, useGdb: boolean): Promise<Report> 
 
 /** What a core and a live report of the same still process share. */
 function heapAndTotals(report: Report) {
-  return { heap: report.heap, glibc: report.target.glibc, threads: report.target.threads }
+  return { heap: withoutNames(report.heap), glibc: report.target.glibc, threads: report.target.threads }
 }
 
-async function compare(t: Test, running: Running, folder: string, out: string): Promise<Report> {
+async function compare(
+  t: Test,
+  running: Running,
+  folder: string,
+  out: string,
+  found: { withGdb: string; without: string } = { withGdb: 'debug-info', without: 'table' },
+): Promise<Report> {
   const truth = glibcTruth(`${out}.xml`, `${out}.txt`)
   const live = await reportOf({ kind: 'live', pid: running.pid }, true)
   t.same(asTruth(live), truth, 'live, with symbols')
-  t.equal(live.target.glibc?.layoutFrom, 'debug-info')
+  t.equal(live.target.glibc?.layoutFrom, found.withGdb)
   t.ok(live.complete, 'live report is complete')
   const probed = await reportOf({ kind: 'live', pid: running.pid }, false)
   t.same(asTruth(probed), truth, 'live, layout from memory')
-  t.equal(probed.target.glibc?.layoutFrom, 'table')
+  t.equal(probed.target.glibc?.layoutFrom, found.without)
   t.same(
     probed.heap!.arenas.map(({ address, heaps }) => ({ address, heaps })),
     live.heap!.arenas.map(({ address, heaps }) => ({ address, heaps })),
@@ -76,6 +82,16 @@ for (const shape of SHAPES) {
       t.equal(arenas[0]!.heaps.length, 2, 'two pieces around the foreign memory')
       t.ok(held < arenas[0]!.systemBytes!, 'which is counted, but not placed, in the heap')
     }
+  })
+}
+
+for (const shape of ['main-only', 'arenas', 'foreign-sbrk', 'mmapped', 'fastbins']) {
+  t.test(`statically linked: ${shape}`, async (t) => {
+    const folder = scratch()
+    const out = join(folder, 'out')
+    const program = compile('test/programs/heap-shapes.c', ['-static'])
+    const running = await start(program, [shape, out], { cwd: folder })
+    await compare(t, running, folder, out, { withGdb: 'probe', without: 'probe' })
   })
 }
 

@@ -274,7 +274,7 @@ t.test('what is missing is said, and nothing rejects', async (t) => {
   const stripped = wrapper('gdb-without-debug', `exec gdb -iex 'set debug-file-directory /nonexistent' "$@"`)
   const noDebug = await symbolsOf(t, target, { gdbPath: stripped })
   await asks(noDebug)
-  t.same(noDebug.warnings, ['no debug symbols for libc.so.6 (apt-get install libc6-dbg)'])
+  t.same(noDebug.warnings, ['no debug symbols of malloc for libc.so.6 (apt-get install libc6-dbg)'])
   for (const [gdbPath, warning] of [
     ['/nonexistent/gdb', /gdb not found: .*apt-get install gdb/],
     ['/bin/true', /gdb ended with code 0/],

@@ -170,8 +170,8 @@ class GdbSymbols implements Symbols {
   }
 
   #noDebugInfo(path: string): void {
-    const packageName = /\/libc[.-]/.test(path) ? 'libc6-dbg' : 'the debug symbols of this program'
-    this.#warnings.add(`no debug symbols for ${basename(path)} (apt-get install ${packageName})`)
+    const remedy = /\/libc[.-]/.test(path) ? 'apt-get install libc6-dbg' : 'glibc is linked into it'
+    this.#warnings.add(`no debug symbols of malloc for ${basename(path)} (${remedy})`)
   }
 }
 

@@ -92,6 +92,8 @@ function heapText(heap: ReportHeapModel, colors: Colors, most: number): string {
   const share = percentText(percentOf(totals.inUseBytes, totals.systemBytes))
   const lines = [
     ` malloc's arenas hold ${exact(totals.systemBytes)}: in use ${exact(totals.inUseBytes)}, ${share}; free ${exact(totals.freeBytes)}`,
+    `   in use  live ${exact(totals.liveBytes)} in ${countText(totals.usedChunks)} chunks · tcache ${exact(totals.tcacheBytes)} in ${countText(totals.tcacheChunks)} · overhead ${exact(totals.overheadBytes)}`,
+    `   free    bins ${exact(totals.binnedBytes)}, the largest chunk ${exact(totals.largestFreeBytes)} · fastbins ${exact(totals.fastbinBytes)} · top ${exact(totals.topBytes)}`,
     ` mmapped chunks: ${countText(mmapped.count)} with ${exact(mmapped.bytes)}`,
   ]
   const shown = [...heap.arenas].sort((a, b) => (b.systemBytes ?? 0) - (a.systemBytes ?? 0)).slice(0, most)

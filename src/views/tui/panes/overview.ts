@@ -73,7 +73,7 @@ function noteRows(report: Report, width: number, paint: Paint): string[] {
 function heapRows(report: Report, width: number, paint: Paint): string[] {
   const heap = report.heap
   if (!heap) return []
-  const { systemBytes, inUseBytes, freeBytes } = heap.totals
+  const { systemBytes, inUseBytes, freeBytes, liveBytes, tcacheBytes, topBytes, binnedBytes } = heap.totals
   const share = (bytes: number | null) =>
     bytes === null ? 'unknown' : `${bytesText(bytes)} (${percentText(percentOf(bytes, systemBytes))})`
   const { count, bytes } = heap.mmapped
@@ -86,6 +86,12 @@ function heapRows(report: Report, width: number, paint: Paint): string[] {
   return [
     ...labelled('malloc', malloc, width, paint.dim),
     ...labelled('arenas', `in use ${share(inUseBytes)} · free ${share(freeBytes)}`, width, paint.dim),
+    ...labelled(
+      'of it',
+      `live ${share(liveBytes)} · tcache ${share(tcacheBytes)} · bins ${share(binnedBytes)} · top ${share(topBytes)}`,
+      width,
+      paint.dim,
+    ),
     ...doubtLine(report, width, paint),
   ]
 }
