@@ -27,8 +27,8 @@ export interface TlsScan {
 // libc's block is near in plain programs; large thread-local data of the program itself pushes it away.
 const WINDOWS = [0x400, 0x2000, 0x1_0000]
 const NOT_IT = -3
-/** Words looked at in one window; where there are more threads, some of them vote for all. */
-const MOST_WORDS = 1 << 22
+/** Where there are more threads, some of them vote for all. */
+const MOST_VOTERS = 32
 
 interface Place {
   readonly at: number
@@ -100,7 +100,7 @@ function vote(
 ): Place[] {
   const { memory, layout } = context
   const scores = new Int32Array(offsets.length)
-  const every = Math.ceil((pointers.length * offsets.length) / MOST_WORDS)
+  const every = Math.ceil(pointers.length / MOST_VOTERS)
   for (let i = 0; i < pointers.length; i += every) {
     offsets.forEach((at, index) => {
       const value = memory.word(pointers[i]! + BigInt(at), layout.wordBytes)

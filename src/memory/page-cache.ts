@@ -1,42 +1,47 @@
-// A MemorySource that keeps recently used pages, for pointer chasing; bulk readers go to the source itself.
+// A MemorySource that keeps what was read lately, for pointer chasing; bulk readers go to the source itself.
 import { type Address, address, offset } from './address.js'
 import type { MemoryFault } from './memory-fault.js'
 import type { MemorySource } from './memory-source.js'
 
-const PAGE_BYTES = 4096
+// Small lines: a chunk's header is all that is wanted of a page, and copying costs.
+const LINE_BITS = 10n
+const LINE_BYTES = 1 << Number(LINE_BITS)
+const LINE_MASK = BigInt(LINE_BYTES - 1)
+const EMPTY = -1
 
-interface Page {
-  readonly bytes: Uint8Array
-  readonly view: DataView
-  readonly valid: number
-}
-
-/** Small reads of `source` through at most `pages` cached pages of 4 KiB. Stale on a live target until `clear`. */
+/**
+ * Small reads of `source` through `lines` cached lines of 1 KiB; a line's number says which slot it takes, so nothing
+ * is allocated once a slot was used. Stale on a live target until `clear`.
+ */
 export class PageCache implements MemorySource {
-  #pages = new Map<bigint, Page>()
-  #last: Page | null = null
-  #lastNumber = -1n
+  readonly #numbers: Float64Array
+  readonly #valid: Uint16Array
+  readonly #bytes: (Uint8Array | undefined)[]
+  readonly #views: (DataView | undefined)[]
 
   constructor(
     readonly source: MemorySource,
-    readonly pages = 4096,
-  ) {}
+    readonly lines = 8192,
+  ) {
+    this.#numbers = new Float64Array(lines).fill(EMPTY)
+    this.#valid = new Uint16Array(lines)
+    this.#bytes = new Array<Uint8Array | undefined>(lines)
+    this.#views = new Array<DataView | undefined>(lines)
+  }
 
   clear(): void {
-    this.#pages.clear()
-    this.#last = null
-    this.#lastNumber = -1n
+    this.#numbers.fill(EMPTY)
   }
 
   read(at: Address, into: Uint8Array): number {
     let done = 0
     while (done < into.length) {
       const position = offset(at, done)
-      const page = this.#page(position >> 12n)
-      const from = Number(position & 0xfffn)
-      const count = Math.min(into.length - done, page.valid - from)
+      const slot = this.#slotOf(position)
+      const from = Number(position & LINE_MASK)
+      const count = Math.min(into.length - done, this.#valid[slot]! - from)
       if (count <= 0) break
-      into.set(page.bytes.subarray(from, from + count), done)
+      into.set(this.#bytes[slot]!.subarray(from, from + count), done)
       done += count
     }
     return done
@@ -48,31 +53,32 @@ export class PageCache implements MemorySource {
 
   /** The little-endian word at `at`, or null where it cannot be read. */
   word(at: bigint, wordBytes: 8 | 4): bigint | null {
-    const page = this.#page(at >> 12n)
-    const from = Number(at & 0xfffn)
-    if (from + wordBytes <= page.valid) {
-      return wordBytes === 8 ? page.view.getBigUint64(from, true) : BigInt(page.view.getUint32(from, true))
+    if (at < 0n || at >> 64n !== 0n) return null
+    const slot = this.#slotOf(at)
+    const from = Number(at & LINE_MASK)
+    if (from + wordBytes <= this.#valid[slot]!) {
+      const view = this.#views[slot]!
+      return wordBytes === 8 ? view.getBigUint64(from, true) : BigInt(view.getUint32(from, true))
     }
     const bytes = new Uint8Array(8)
-    if (this.read(address(BigInt.asUintN(64, at)), bytes.subarray(0, wordBytes)) < wordBytes) return null
+    if (this.read(address(at), bytes.subarray(0, wordBytes)) < wordBytes) return null
     return new DataView(bytes.buffer).getBigUint64(0, true)
   }
 
-  #page(number: bigint): Page {
-    if (this.#last && number === this.#lastNumber) return this.#last
-    let page = this.#pages.get(number)
-    if (!page) {
-      const bytes = new Uint8Array(PAGE_BYTES)
-      const valid = this.source.read(address(BigInt.asUintN(64, number << 12n)), bytes)
-      page = { bytes, view: new DataView(bytes.buffer), valid }
-      if (this.#pages.size >= this.pages) {
-        const oldest = this.#pages.keys().next().value
-        if (oldest !== undefined) this.#pages.delete(oldest)
-      }
-      this.#pages.set(number, page)
+  // The slot that holds the line of `at`, filled.
+  #slotOf(at: bigint): number {
+    const number = Number(at >> LINE_BITS)
+    const slot = number % this.lines
+    if (this.#numbers[slot] === number) return slot
+    let bytes = this.#bytes[slot]
+    if (!bytes) {
+      bytes = new Uint8Array(LINE_BYTES)
+      this.#bytes[slot] = bytes
+      this.#views[slot] = new DataView(bytes.buffer)
     }
-    this.#last = page
-    this.#lastNumber = number
-    return page
+    this.#numbers[slot] = EMPTY
+    this.#valid[slot] = this.source.read(address((at >> LINE_BITS) << LINE_BITS), bytes)
+    this.#numbers[slot] = number
+    return slot
   }
 }
