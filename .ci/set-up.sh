@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes this checkout ready: npm packages from the lock file, and the system packages that are missing.
-# usage: set-up.sh PACKAGE...   of: gdb gcc libc6-dev libc6-dbg tmux time
+# usage: set-up.sh PACKAGE...   of: gdb gcc libc6-dev libc6-dbg tmux time zstd lz4 xz-utils
 # As root on Debian it installs them; otherwise it prints the line to run and fails.
 set -eu
 cd "$(dirname "$0")/.."
@@ -8,7 +8,8 @@ cd "$(dirname "$0")/.."
 missing=""
 for package in "$@"; do
   case "$package" in
-    gdb | gcc | tmux) command -v "$package" >/dev/null 2>&1 && continue ;;
+    gdb | gcc | tmux | zstd | lz4) command -v "$package" >/dev/null 2>&1 && continue ;;
+    xz-utils) command -v xz >/dev/null 2>&1 && continue ;;
     time) [ -x /usr/bin/time ] && continue ;;
     libc6-dev) [ -e /usr/include/malloc.h ] && continue ;;
     libc6-dbg) [ -d /usr/lib/debug/.build-id ] && dpkg -s libc6-dbg >/dev/null 2>&1 && continue ;;

@@ -57,6 +57,8 @@ export function chooseWithProgram(positional: readonly string[], options: Target
   return choice.kind === 'core' && program !== undefined ? { ...choice, program } : choice
 }
 
+const MIB = 1 << 20
+
 /** Opens and measures the target, with progress on stderr, or told to `progress` instead. */
 export async function open(
   choice: TargetChoice,
@@ -64,6 +66,7 @@ export async function open(
   progress?: HeapProgress,
 ): Promise<TargetSession> {
   const shown = new Progress('reading arenas')
+  const unpacking = new Progress('unpacking, MiB')
   const gdb = options.gdb === false ? { useGdb: false } : { gdbPath: options.gdb }
   const transcript = options.debug
     ? { transcript: (direction: string, line: string) => say(`gdb ${direction} ${line}`) }
@@ -73,8 +76,10 @@ export async function open(
       ...gdb,
       ...transcript,
       progress: progress ?? ((done, known) => shown.update(done, known)),
+      unpackProgress: (done, total) => unpacking.update(Math.floor(done / MIB), Math.ceil(total / MIB)),
     })
   } finally {
+    unpacking.stop()
     shown.stop()
   }
 }

@@ -1,5 +1,6 @@
 // What rules look at: the measured state of one target, nothing else.
 import type { HeapModel } from '../malloc/heap-model.js'
+import type { OtherAllocator } from '../malloc/other-allocator.js'
 import type { CategorySum } from '../maps/categories.js'
 
 export interface Facts {
@@ -8,5 +9,7 @@ export interface Facts {
   readonly threads: number
   /** Null when the target has no glibc malloc. */
   readonly heap: HeapModel | null
+  /** An allocator in glibc's place or beside it; null or absent when none was seen. */
+  readonly otherAllocator?: OtherAllocator | null
   readonly categories: readonly CategorySum[]
 }

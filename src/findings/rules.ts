@@ -3,11 +3,12 @@ import type { Facts } from './facts.js'
 import type { Finding, Severity } from './finding.js'
 import { arenaBloat } from './rules/arena-bloat.js'
 import { mallocStatsOverflow } from './rules/malloc-stats-overflow.js'
+import { otherAllocator } from './rules/other-allocator.js'
 
 /** A rule looks at the facts and says at most one thing. Pure. */
 export type Rule = (facts: Facts) => Finding | null
 
-export const RULES: readonly Rule[] = [arenaBloat, mallocStatsOverflow]
+export const RULES: readonly Rule[] = [arenaBloat, mallocStatsOverflow, otherAllocator]
 
 const WEIGHT: Record<Severity, number> = { critical: 2, warning: 1, info: 0 }
 

@@ -32,15 +32,26 @@ export function libcVersion(target: Target): string | null {
 }
 
 function bannerIn(target: Target, region: Region): string | null {
-  const decoder = new TextDecoder('latin1')
   const block = new Uint8Array(BLOCK)
   for (let at = 0; at < sizeOf(region); at += BLOCK - OVERLAP) {
     const wanted = Math.min(BLOCK, sizeOf(region) - at)
     const got = target.memory.read(offset(region.start, at), block.subarray(0, wanted))
-    const banner = /GNU C Library \([^)]*\) (?:stable|development) release version (2\.\d+)/
-    const match = banner.exec(decoder.decode(block.subarray(0, got)))
-    if (match) return match[1]!
+    const version = versionIn(block.subarray(0, got))
+    if (version) return version
     if (got < wanted) return null
+  }
+  return null
+}
+
+// Only what follows each start of a banner is decoded: all of a libc would take longer than reading its heaps.
+function versionIn(bytes: Uint8Array): string | null {
+  const start = new TextEncoder().encode('GNU C Library (')
+  const decoder = new TextDecoder('latin1')
+  const banner = /^GNU C Library \([^)]*\) (?:stable|development) release version (2\.\d+)/
+  for (let at = bytes.indexOf(start[0]!); at >= 0; at = bytes.indexOf(start[0]!, at + 1)) {
+    if (!start.every((byte, index) => bytes[at + index] === byte)) continue
+    const match = banner.exec(decoder.decode(bytes.subarray(at, at + OVERLAP)))
+    if (match) return match[1]!
   }
   return null
 }

@@ -1,6 +1,8 @@
 // One look at a target: malloc's state, the address space, and the report of both.
+import { allocatorSentence, detectAllocator } from '../malloc/other-allocator.js'
 import type { HeapProgress, MallocState } from '../malloc/read-heap-model.js'
 import { readHeapModel } from '../malloc/read-heap-model.js'
+import { isGlibcUnused } from '../malloc/unused-arena.js'
 import { categorize, type Piece } from '../maps/categorize.js'
 import { buildReport } from '../report/build-report.js'
 import type { Report } from '../report/report.js'
@@ -20,7 +22,10 @@ export async function measure(
   symbols: Symbols | null,
   progress?: HeapProgress,
 ): Promise<Measurement> {
-  const malloc = await readHeapModel(target, symbols, progress)
+  const other = detectAllocator(target)
+  // Another libc has no symbols of glibc's, and gdb would only say that they are missing.
+  const glibcSymbols = other?.place === 'libc' ? null : symbols
+  const malloc = await readHeapModel(target, glibcSymbols, progress)
   const claims = malloc ? claimsOf(malloc.model) : []
   const { pieces, sums } = categorize({
     regions: target.regions(),
@@ -29,8 +34,10 @@ export async function measure(
     residentBytes: (start, end) => target.residentBytes(start, end),
     programPath: target.executable,
   })
-  const problems = [...target.problems, ...(symbols?.warnings ?? [])]
-  if (!malloc) problems.push(NO_GLIBC)
+  const problems = [...target.problems, ...(target.notes ?? []), ...(glibcSymbols?.warnings ?? [])]
+  const unused = other !== null && !malloc && other.place !== 'libc' && isGlibcUnused(target)
+  if (other) problems.push(allocatorSentence(other, malloc?.model ?? (unused ? 'unused' : null)))
+  else if (!malloc) problems.push(NO_GLIBC)
   const report = buildReport({
     kind: target.kind,
     label: target.label,
@@ -38,11 +45,14 @@ export async function measure(
     executable: target.executable,
     threads: target.threads().length,
     heap: malloc?.model ?? null,
+    otherAllocator: other,
     categories: sums,
     problems,
     targetComplete: target.problems.length === 0,
   })
-  return { malloc, pieces, report }
+  // Another libc, or a glibc that was never asked: there are no arenas to miss.
+  const nothingToMiss = !malloc && (other?.place === 'libc' || unused) && target.problems.length === 0
+  return { malloc, pieces, report: nothingToMiss ? { ...report, complete: true } : report }
 }
 
 /** Said when no main_arena was found. */

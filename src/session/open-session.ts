@@ -5,14 +5,17 @@ import { type Address, address, hex, offset } from '../memory/address.js'
 import { permissionText, regionAt } from '../memory/region.js'
 import type { Report } from '../report/report.js'
 import { openSymbols, type SymbolsOptions } from '../target/gdb/open-symbols.js'
-import { openTarget, type TargetChoice } from '../target/open.js'
+import { openTargetUnpacked, type TargetChoice } from '../target/open.js'
 import type { Symbols, Target } from '../target/target.js'
+import type { UnpackProgress } from '../target/unpack/unpack-core.js'
 import { type Measurement, measure } from './measure.js'
 import type { ChunkMark, Description, MemoryRead, Session } from './session.js'
 
 export interface SessionOptions extends Omit<SymbolsOptions, 'corePath'> {
   /** Called while arenas are measured. */
   readonly progress?: HeapProgress
+  /** Called while a compressed core is unpacked: packed bytes read, of all. */
+  readonly unpackProgress?: UnpackProgress
   /** False: gdb is not started; no symbols, the layout comes from memory. */
   readonly useGdb?: boolean
 }
@@ -22,8 +25,8 @@ export async function openSession(
   choice: TargetChoice,
   options: SessionOptions = {},
 ): Promise<TargetSession> {
-  const target = openTarget(choice)
-  const core = choice.kind === 'core' ? { corePath: choice.path } : {}
+  const { target, corePath } = await openTargetUnpacked(choice, options.unpackProgress)
+  const core = corePath === null ? {} : { corePath }
   const symbols = options.useGdb === false ? null : await openSymbols(target, { ...options, ...core })
   try {
     return new TargetSession(target, symbols, await measure(target, symbols, options.progress))

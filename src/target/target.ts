@@ -47,6 +47,8 @@ export interface Target {
   readonly memory: MemorySource
   /** What is missing from this target as a whole (a truncated file, unreadable parts); empty when it is complete. */
   readonly problems: readonly string[]
+  /** What the user should know although nothing is missing, e.g. that libc here is another build. */
+  readonly notes?: readonly string[]
   regions(): readonly Region[]
   threads(): readonly Thread[]
   modules(): readonly Module[]

@@ -1,10 +1,12 @@
 // Damaged malloc structures: anomalies with their place and partial answers, never an exception or an invented number.
 import { join } from 'node:path'
 import t from 'tap'
-import { readHeapModel } from '../../src/malloc/read-heap-model.js'
-import { address } from '../../src/memory/address.js'
-import { readWord } from '../../src/memory/memory-source.js'
+import { ChunkIndex } from '../../src/malloc/chunk-index.js'
+import { CHUNK_STATES, listChunks } from '../../src/malloc/list-chunks.js'
+import { type MallocState, readHeapModel } from '../../src/malloc/read-heap-model.js'
+import { type Address, address, hex } from '../../src/memory/address.js'
 import { openTarget } from '../../src/target/open.js'
+import type { Target } from '../../src/target/target.js'
 import { patched } from '../fakes/memory.js'
 import { compile, gcore, scratch, start } from '../support/programs.js'
 
@@ -21,6 +23,10 @@ const { layout } = sound
 const SEED = Number(process.env.SEED ?? Date.now() % 2 ** 31)
 t.comment(`SEED=${SEED}`)
 
+const readState = async (words: readonly (readonly [bigint, bigint | null])[]) => {
+  const spoiled = patched(target, new Map(words))
+  return { ...(await readHeapModel(spoiled, null))!, target: spoiled }
+}
 const read = async (words: readonly (readonly [bigint, bigint | null])[]) =>
   (await readHeapModel(patched(target, new Map(words)), null))?.model ?? null
 
@@ -32,14 +38,101 @@ t.test('the sound core', async (t) => {
 
 t.test('a chunk with an impossible size', async (t) => {
   const arena = arenas[5]!
-  const second =
-    arena.heaps[0]!.address + 0x8d0n + (BigInt(await sizeAt(arena.heaps[0]!.address + 0x8d0n)) & ~7n)
-  const model = (await read([[second + 8n, 0x4141414141414141n]]))!
+  const chunks = chunksOf(target, sound, 5)
+  const second = chunks[1]!.address
+  const state = await readState([[second + 8n, 0x4141414141414141n]])
+  const { model } = state
   const damaged = model.arenas[5]!
   t.equal(damaged.complete, false)
-  t.match(model.anomalies, [{ at: second, code: 'walk-stopped' }])
+  t.match(model.anomalies, [
+    { at: second, code: 'walk-stopped' },
+    { at: arena.address, code: 'partly-walked' },
+  ])
+  const [place, share] = model.anomalies
+  const cause = `size field is ASCII \`AAAAAAAA\` (probably an overflow from the chunk before, ${hex(chunks[0]!.address)})`
+  t.ok(place!.what.includes(cause), place!.what)
+  t.ok(place!.what.includes(`chunks go on at ${hex(chunks[2]!.address)}`), place!.what)
+  t.match(share!.what, /: 9\d\.\d % of its heaps was walked, .* could not be told/)
+  t.equal(damaged.skippedBytes, chunks[1]!.size, 'no more than the damaged chunk is lost')
   t.equal(damaged.inUseBytes, arena.inUseBytes, "glibc's own lists still tell what is free")
+  t.match(damaged, { liveBytes: null, usedChunks: null, sizes: null }, 'what cannot be known is not told')
   t.same(model.arenas[4], arenas[4], 'other arenas are untouched')
+  const left = chunksOf(state.target, state, 5)
+  t.same(
+    left.map(({ address }) => address),
+    chunks.map(({ address }) => address).filter((address) => address !== second),
+    'all other chunks are listed',
+  )
+  const index = new ChunkIndex(state.target.memory, layout, model.arenas, true)
+  const last = chunks.at(-2)!.address
+  t.match(index.chunksIn(last, address(last + 1n)), [{ address: last, arenaIndex: 5 }])
+})
+
+t.test('what wrote over a size field', async (t) => {
+  const chunks = chunksOf(target, sound, 5)
+  const { address: at } = chunks[40]!
+  for (const [value, says] of [
+    [0x0000_0042_4242_4242n, /ASCII `BBBBB` \(probably an overflow from the chunk before, 0x/],
+    [0n, /field is 0 \(zeroed/],
+    [2n ** 64n - 1n, /8 bytes of 0xff \(a fill pattern/],
+    [0xa5a5a5a5a5a5a5a5n, /8 bytes of 0xa5 \(a fill pattern/],
+    [0x7f00_0000_0001n, /0x7f0000000001 \(larger than what is left of its heap\), expected a multiple of 16/],
+    [0x25n, /0x25 \(.*\)|prev_size/],
+    [0x2dn, /0x2d \(not aligned\)/],
+  ] as const) {
+    const { model } = await readState([[at + 8n, value]])
+    const found = model.anomalies.find(({ code }) => code === 'walk-stopped')
+    if (value === 0x25n && !found) continue
+    t.match(found?.what, says)
+    t.ok(found!.at === at || value === 0x25n)
+    t.ok(model.arenas[5]!.skippedBytes! < 4096, `${model.arenas[5]!.skippedBytes} bytes skipped`)
+  }
+})
+
+t.test('a size that is possible but wrong', async (t) => {
+  const chunks = chunksOf(target, sound, 5)
+  const used = chunks.findIndex(({ state }, index) => index > 20 && state === 'live')
+  const { address: at, size } = chunks[used]!
+  const { model } = await readState([[at + 8n, BigInt(size + 0x2230) | 5n]])
+  const arena = model.arenas[5]!
+  t.equal(arena.complete, false)
+  t.ok(arena.skippedBytes! > 0)
+  t.equal(arena.inUseBytes, arenas[5]!.inUseBytes)
+})
+
+t.test('pages that were not saved', async (t) => {
+  const chunks = chunksOf(target, sound, 5)
+  const { address: at } = chunks[100]!
+  const page = (at + 0xfffn) & ~0xfffn
+  const gone = Array.from({ length: 512 }, (_, k) => [page + BigInt(8 * k), null] as const)
+  const state = await readState(gone)
+  const arena = state.model.arenas[5]!
+  const found = state.model.anomalies.find(({ code }) => code === 'walk-stopped')!
+  t.match(
+    found.what,
+    /its header cannot be read: 0x[0-9a-f]+ not saved in the core file; \d+ bytes skipped, chunks go on at 0x/,
+  )
+  t.ok(
+    arena.skippedBytes! >= 4096 - 2048 && arena.skippedBytes! < 8192 + 2048,
+    `${arena.skippedBytes} bytes skipped`,
+  )
+  t.equal(arena.liveBytes, null)
+  const left = new Set(chunksOf(state.target, state, 5).map((chunk) => chunk.address))
+  const behind = chunks.filter((chunk) => chunk.address >= page + 8192n)
+  t.ok(
+    behind.length > 0 && behind.every((chunk) => left.has(chunk.address)),
+    'all chunks behind the page are listed',
+  )
+})
+
+t.test('the main heap', async (t) => {
+  const chunks = chunksOf(target, sound, 0)
+  const damaged = chunks[Math.floor(chunks.length / 2)]!
+  const state = await readState([[damaged.address + 8n, 0x4141414141414141n]])
+  t.match(state.model.anomalies, [{ at: damaged.address, code: 'walk-stopped' }, { code: 'partly-walked' }])
+  t.equal(state.model.arenas[0]!.skippedBytes, damaged.size)
+  t.equal(state.model.arenas[0]!.inUseBytes, arenas[0]!.inUseBytes)
+  t.equal(chunksOf(state.target, state, 0).length, chunks.length - 1)
 })
 
 t.test('the ring', async (t) => {
@@ -105,12 +198,27 @@ t.test('random words anywhere in the structures', async (t) => {
         if (value === null || (value >= 0 && value <= arena.systemBytes)) continue
         t.fail(`round ${round}: ${value} of ${arena.systemBytes} bytes`)
       }
-      if (arena.inUseBytes !== null) t.equal(arena.inUseBytes + arena.freeBytes!, arena.systemBytes)
+      if (arena.inUseBytes !== null && arena.inUseBytes + arena.freeBytes! !== arena.systemBytes) {
+        t.fail(`round ${round}: in use and free are not the whole`)
+      }
     }
   }
   t.ok(reported > 100, `${reported} of 300 damaged heaps could be told`)
 })
 
-async function sizeAt(chunk: bigint): Promise<bigint> {
-  return readWord(target.memory, address(chunk + 8n), 8)
+interface ListedChunk {
+  readonly address: Address
+  readonly size: number
+  readonly state: string
+}
+
+function chunksOf(of: Target, state: MallocState, arena: number): ListedChunk[] {
+  const chunks: ListedChunk[] = []
+  for (const batch of listChunks(of.memory, state.layout, state.model, { arena })) {
+    for (let row = 0; row < batch.count; row++) {
+      const state = CHUNK_STATES[batch.states[row]!]!
+      chunks.push({ address: address(batch.addresses[row]!), size: batch.sizes[row]!, state })
+    }
+  }
+  return chunks
 }

@@ -52,9 +52,11 @@ t.test('a truncated core says what is missing', async (t) => {
   })
   const target = open(t, write(whole.subarray(0, whole.length - 5000)))
   const ends = `it ends at ${whole.length - 5000} of ${whole.length} bytes`
-  t.equal(
+  t.match(
     target.problems.find((p) => p.includes('truncated')),
-    `the file is truncated: ${ends}; 5000 bytes of memory in 2 segments are missing`,
+    new RegExp(
+      `^the file is truncated: ${ends}; 5000 bytes of memory in 2 segments are missing; before the next core: .*ulimit -c`,
+    ),
   )
   t.equal(target.memory.read(address(0x20000), new Uint8Array(8192)), 4096 - 904)
   t.match(target.memory.fault(address(0x20000 + 4096 - 904)), { kind: 'unsaved', message: /truncated/ })
@@ -168,7 +170,8 @@ t.test('notes', async (t) => {
     { tid: 8, name: null, stackPointer: 0x1100n, threadPointer: 0x1200n },
   ])
   t.equal(full.regions()[0]!.path, '[stack]')
-  t.same(full.problems, ['the core has no readable note of mapped files'])
+  t.equal(full.problems.length, 1)
+  t.match(full.problems[0], /no readable note of mapped files \(NT_FILE\).*: take the next core with/)
 
   const tls = new Uint8Array(16)
   new DataView(tls.buffer).setBigUint64(0, 0xabc0n, true)

@@ -57,6 +57,13 @@ const LIMITS = new Map<number, number>([
 ])
 const MAX_NOTE_SPACE = 2 ** 30
 
+const NO_THREADS =
+  'the core has no readable note of a thread (NT_PRSTATUS), so stacks cannot be told from other memory; ' +
+  'the kernel and gdb write them: take the next core with one of these'
+const NO_FILES =
+  'the core has no readable note of mapped files (NT_FILE), so programs and libraries, and libc with its arenas, ' +
+  'cannot be found; the kernel and gdb write it: take the next core with one of these'
+
 type Draft = { -readonly [K in keyof CoreNotes]: CoreNotes[K] } & {
   threads: ThreadNote[]
   auxv: Map<number, bigint>
@@ -93,8 +100,8 @@ export function readCoreNotes(
   }
   draft.signal ??= draft.currentSignal
   if (draft.signal !== null && HARMLESS_SIGNALS.has(draft.signal)) draft.signal = null
-  if (draft.threads.length === 0) draft.problems.push('the core has no readable note of a thread')
-  if (draft.files.length === 0) draft.problems.push('the core has no readable note of mapped files')
+  if (draft.threads.length === 0) draft.problems.push(NO_THREADS)
+  if (draft.files.length === 0) draft.problems.push(NO_FILES)
   return draft
 }
 

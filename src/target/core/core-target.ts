@@ -8,10 +8,13 @@ import { addressOf } from './address-key.js'
 import { CoreMemory, SavedMemory } from './core-memory.js'
 import { AUXV, type CoreNotes } from './core-notes.js'
 import { type FileRuns, findFileRuns } from './file-runs.js'
+import { lostStacks } from './lost-stacks.js'
 import { type CoreModule, type FileOptions, findModules, MAX_MODULES } from './modules.js'
+import { otherBuilds } from './other-builds.js'
 import type { RecognisedCore } from './recognise.js'
 import { findRegions } from './regions.js'
 import { type Segments, savedRuns } from './segments.js'
+import { unsavedHeaps } from './unsaved-heaps.js'
 
 /** What openCore has read. */
 export interface CoreParts {
@@ -20,7 +23,7 @@ export interface CoreParts {
   readonly segments: Segments
   readonly notes: CoreNotes
   readonly problems: readonly string[]
-  readonly options: FileOptions
+  readonly options: FileOptions & { readonly onClose?: () => void }
 }
 
 const MAX_PATH = 4096
@@ -37,6 +40,7 @@ export class CoreTarget implements Target {
   readonly signal: number | null
   readonly memory: MemorySource
   readonly problems: readonly string[]
+  readonly notes: readonly string[]
   readonly #parts: CoreParts
   readonly #modules: readonly CoreModule[]
   readonly #threads: readonly Thread[]
@@ -62,10 +66,18 @@ export class CoreTarget implements Target {
     })
     const program = this.#modules.find((module) => module.isProgram)
     this.executable = program?.path ?? executableName(notes, saved)
-    this.problems = [...parts.problems, ...programProblems(program, options)]
-    if (this.#modules.length === MAX_MODULES) {
-      this.problems = [...this.problems, `only the first ${MAX_MODULES} mapped ELF files are considered`]
-    }
+    this.problems = [
+      ...parts.problems,
+      ...given(unsavedHeaps(segments, notes)),
+      ...given(lostStacks(this.#threads, saved, this.machine)),
+      ...programProblems(program, options),
+      ...given(
+        this.#modules.length === MAX_MODULES
+          ? `only the first ${MAX_MODULES} mapped ELF files are considered`
+          : null,
+      ),
+    ]
+    this.notes = otherBuilds(this.#modules)
   }
 
   regions(): readonly Region[] {
@@ -99,6 +111,7 @@ export class CoreTarget implements Target {
     this.#closed = true
     closeSync(this.#parts.core.fd)
     this.#fileRuns?.close()
+    this.#parts.options.onClose?.()
   }
 
   #mainStackPointer(): bigint | null {
@@ -121,8 +134,12 @@ export class CoreTarget implements Target {
   }
 }
 
-function pageBytes(given: bigint | undefined): number {
-  const bytes = Number(given ?? 4096n)
+function given(sentence: string | null): readonly string[] {
+  return sentence === null ? [] : [sentence]
+}
+
+function pageBytes(inAuxv: bigint | undefined): number {
+  const bytes = Number(inAuxv ?? 4096n)
   return [4096, 16384, 65536].includes(bytes) ? bytes : 4096
 }
 

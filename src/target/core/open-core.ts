@@ -15,26 +15,37 @@ import { readSegments } from './segments.js'
 /** Far above any process: vm.max_map_count is 65,530 unless raised. */
 const MAX_SEGMENTS = 1 << 22
 
+/** How a core is opened. */
+export interface CoreOptions extends FileOptions {
+  /** What the user calls it; `path` by default. */
+  readonly label?: string
+  /** What is already known to be wrong with it, in sentences. */
+  readonly problems?: readonly string[]
+  /** Called once when the target is closed. */
+  readonly onClose?: () => void
+}
+
 /**
  * The core at `path`, from the kernel or from gdb's gcore. `program`: the executable's file on this machine;
  * `sysroot`: a folder that holds the target's files. Throws TargetError when it is not a core that can be read;
  * damage of a core that can be read is in `problems`.
  */
-export function openCore(path: string, options: FileOptions = {}): Target {
+export function openCore(path: string, options: CoreOptions = {}): Target {
   if (options.program !== undefined) checkProgram(options.program)
+  const label = options.label ?? path
   const core = openCoreFile(path)
   try {
-    return openRecognised(path, core, options)
+    return openRecognised(label, core, options)
   } catch (error) {
     closeSync(core.fd)
     if (!isNodeError(error)) throw error
-    throw new TargetError(`${path} cannot be read (${error.code})`, 'check the file and the disk it is on')
+    throw new TargetError(`${label} cannot be read (${error.code})`, 'check the file and the disk it is on')
   }
 }
 
-function openRecognised(path: string, core: RecognisedCore, options: FileOptions): Target {
+function openRecognised(path: string, core: RecognisedCore, options: CoreOptions): Target {
   const source = fileBytes(core.fd)
-  const problems: string[] = []
+  const problems: string[] = [...(options.problems ?? [])]
   const count = segmentCount(source, core.header, problems)
   const table = core.header.programHeadersAt + count * core.header.programHeaderBytes
   if (count > MAX_SEGMENTS) {

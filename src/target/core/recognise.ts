@@ -4,6 +4,7 @@ import { ELF, ELF_HEADER_BYTES, type ElfHeader, hasElfMagic, parseElfHeader } fr
 import { isNodeError } from '../elf/node-error.js'
 import { programHeaderMinimum } from '../elf/program-headers.js'
 import { TargetError } from '../target.js'
+import { packedFormat } from '../unpack/packed-format.js'
 import { type NoteLayout, noteLayout } from './note-layouts.js'
 
 /** An open core file whose header is one this program can read. */
@@ -16,14 +17,6 @@ export interface RecognisedCore {
 
 const GET_A_CORE =
   'a core of a running process is made with `gcore PID`; without one: `arena-inspect --pid PID`'
-
-const COMPRESSED: readonly (readonly [name: string, magic: readonly number[], command: string])[] = [
-  ['gzip', [0x1f, 0x8b], 'gunzip -k'],
-  ['zstd', [0x28, 0xb5, 0x2f, 0xfd], 'unzstd'],
-  ['xz', [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], 'unxz -k'],
-  ['lz4', [0x04, 0x22, 0x4d, 0x18], 'unlz4'],
-  ['bzip2', [0x42, 0x5a, 0x68], 'bunzip2 -k'],
-]
 
 const MACHINES = new Map([
   [2, 'SPARC'],
@@ -49,15 +42,15 @@ export function openCoreFile(path: string): RecognisedCore {
     }
     const head = new Uint8Array(ELF_HEADER_BYTES)
     const bytes = head.subarray(0, readSync(fd, head, 0, head.length, 0))
-    return { fd, sizeBytes: stat.size, ...recognise(path, bytes) }
+    return { fd, sizeBytes: stat.size, ...recogniseCore(path, bytes) }
   } catch (error) {
     closeSync(fd)
     throw isNodeError(error) ? unreadable(path, error) : error
   }
 }
 
-/** The header and note layout of a file that begins with `bytes`; throws TargetError. */
-function recognise(path: string, bytes: Uint8Array): { header: ElfHeader; layout: NoteLayout } {
+/** The header and note layout of a file that begins with `bytes`; throws TargetError, about `path`. */
+export function recogniseCore(path: string, bytes: Uint8Array): { header: ElfHeader; layout: NoteLayout } {
   if (bytes.length === 0) {
     const hint = 'a full disk or a `ulimit -c` of 0 leaves empty cores; see `man 5 core`'
     throw new TargetError(`${path} is empty`, hint)
@@ -94,9 +87,10 @@ function recognise(path: string, bytes: Uint8Array): { header: ElfHeader; layout
 }
 
 function notElf(path: string, bytes: Uint8Array): TargetError {
-  for (const [name, magic, command] of COMPRESSED) {
-    if (!magic.every((byte, i) => bytes[i] === byte)) continue
-    return new TargetError(`${path} is compressed with ${name}`, `unpack it first: \`${command} ${path}\``)
+  const packed = packedFormat(bytes)
+  if (packed) {
+    const hint = `unpack it first: \`${packed.command} ${path}\``
+    return new TargetError(`${path} is compressed with ${packed.name}`, hint)
   }
   const begin = bytes.subarray(0, 16)
   const printable = begin.every(

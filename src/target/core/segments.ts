@@ -169,7 +169,8 @@ function cutAt(fileSize: number, table: Omit<Segments, 'saved' | 'seen'>, proble
   if (cut > 0) {
     problems.push(
       `the file is truncated: it ends at ${fileSize} of ${expected} bytes; ` +
-        `${missing} bytes of memory in ${cut} segments are missing`,
+        `${missing} bytes of memory in ${cut} segments are missing; before the next core: room on the disk, ` +
+        '`ulimit -c unlimited`, and ExternalSizeMax= where systemd-coredump takes it',
     )
   }
   return saved
