@@ -7,9 +7,11 @@ export interface MallocInfoHeap {
   /** Fastbin chunks; 0 from glibc 2.43 on, which has none. */
   readonly fastCount: number
   readonly fastBytes: number
-  /** Binned chunks, and top where this glibc counts it (≥ 2.31); the raw sum, one flag bit too many per binned chunk. */
+  /** Binned chunks, and top where `topInRest`; the raw sum, one flag bit too many per binned chunk. */
   readonly restCount: number
   readonly restBytes: number
+  /** This glibc counts top in `rest` (≥ 2.31, and late builds of 2.30); told by what `<sizes>` lists, which is never top. */
+  readonly topInRest: boolean
   readonly systemBytes: number
   readonly maxSystemBytes: number
 }
@@ -35,11 +37,19 @@ interface Part {
   readonly total?: readonly Typed[]
   readonly system?: readonly Typed[]
 }
+interface Counted {
+  readonly count: string
+}
+interface HeapElement extends Part {
+  readonly nr: string
+  /** A string when it is empty. */
+  readonly sizes?: string | { readonly size?: readonly Counted[]; readonly unsorted?: readonly Counted[] }
+}
 interface Document {
-  readonly malloc?: Part & { readonly heap?: readonly (Part & { readonly nr: string })[] }
+  readonly malloc?: Part & { readonly heap?: readonly HeapElement[] }
 }
 
-const LISTS = new Set(['heap', 'size', 'system', 'aspace', 'total'])
+const LISTS = new Set(['heap', 'size', 'unsorted', 'system', 'aspace', 'total'])
 
 /** Parses malloc_info's output; text before `<malloc` is skipped. Throws MallocInfoError. */
 export function parseMallocInfo(text: string): MallocInfo {
@@ -59,26 +69,42 @@ export function parseMallocInfo(text: string): MallocInfo {
   if (!malloc?.heap) throw new MallocInfoError('there is no <heap> element')
   const mmap = malloc.total?.find((total) => total.type === 'mmap')
   return {
-    heaps: malloc.heap.map((heap) => ({
-      index: integer(heap.nr),
-      fastCount: integer(pick(heap.total, 'fast')?.count ?? '0'),
-      fastBytes: integer(pick(heap.total, 'fast')?.size ?? '0'),
-      restCount: integer(needed(heap.total, 'rest').count ?? ''),
-      restBytes: integer(needed(heap.total, 'rest').size),
-      systemBytes: integer(needed(heap.system, 'current').size),
-      maxSystemBytes: integer(needed(heap.system, 'max').size),
-    })),
+    heaps: malloc.heap.map(toHeap),
     mmapped: mmap ? { count: integer(mmap.count ?? ''), bytes: integer(mmap.size) } : null,
     systemBytes: integer(needed(malloc.system, 'current').size),
   }
 }
 
+function toHeap(heap: HeapElement): MallocInfoHeap {
+  const fastCount = integer(pick(heap.total, 'fast')?.count ?? '0')
+  const restCount = integer(needed(heap.total, 'rest').count ?? '')
+  const sizes = typeof heap.sizes === 'object' ? heap.sizes : {}
+  const listed = [...(sizes.size ?? []), ...(sizes.unsorted ?? [])]
+  return {
+    index: integer(heap.nr),
+    fastCount,
+    fastBytes: integer(pick(heap.total, 'fast')?.size ?? '0'),
+    restCount,
+    restBytes: integer(needed(heap.total, 'rest').size),
+    topInRest: listed.reduce((sum, { count }) => sum + integer(count), 0) < fastCount + restCount,
+    systemBytes: integer(needed(heap.system, 'current').size),
+    maxSystemBytes: integer(needed(heap.system, 'max').size),
+  }
+}
+
 /**
  * Bytes that glibc counts as free in one arena. malloc_info adds up raw size words, so each binned chunk brings
- * its PREV_INUSE bit along; top, counted in `rest` since 2.31, is added without it (malloc/malloc.c, __malloc_info).
+ * its PREV_INUSE bit along; top, where `rest` has it, is added without it (malloc/malloc.c, __malloc_info).
+ * `topBytes`: the arena's top, needed only where `topInRest` is false, because nothing in the text tells it.
  */
-export function freeBytesOf(heap: MallocInfoHeap): number {
-  return heap.fastBytes + heap.restBytes - Math.max(0, heap.restCount - 1)
+export function freeBytesOf(heap: MallocInfoHeap, topBytes = 0): number {
+  const { fastBytes, restBytes, restCount, topInRest } = heap
+  return fastBytes + restBytes - (topInRest ? restCount - 1 : restCount - topBytes)
+}
+
+/** Chunks in fastbins and bins of one arena, top not counted. */
+export function freeChunksOf(heap: MallocInfoHeap): number {
+  return heap.fastCount + heap.restCount - (heap.topInRest ? 1 : 0)
 }
 
 function pick(list: readonly Typed[] | undefined, type: string): Typed | undefined {

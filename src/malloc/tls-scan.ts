@@ -27,6 +27,7 @@ export interface TlsScan {
 // libc's block is near in plain programs; large thread-local data of the program itself pushes it away.
 const WINDOWS = [0x400, 0x2000, 0x1_0000]
 const NOT_IT = -3
+const SOUND = 4
 /** Where there are more threads, some of them vote for all. */
 const MOST_VOTERS = 32
 
@@ -65,12 +66,14 @@ function offsetsIn(window: number, scan: TlsScan): readonly number[] {
   return Array.from({ length: window / word }, (_, i) => first + i * word)
 }
 
-// Places with the most points, per layout; the earlier layout wins a tie.
+// Places with the most points, per layout; the earlier layout wins a tie. A layout that is not this glibc's own is
+// believed only where a tcache of it holds chunks: zeros in a chunk of its size look like an empty one.
 function placesOfCaches(scan: TlsScan, offsets: readonly number[]): readonly Place[] {
   let best: Place[] = []
   for (const layout of scan.layouts) {
     const points = new Map<bigint, number>()
     const given = new Map<number, Set<bigint>>()
+    const proven = new Set<number>()
     const places = vote(scan, offsets, (value, at) => {
       const seen = given.get(at) ?? new Set<bigint>()
       given.set(at, seen)
@@ -79,8 +82,9 @@ function placesOfCaches(scan: TlsScan, offsets: readonly number[]): readonly Pla
       seen.add(value)
       const known = points.get(value) ?? gradeCache(scan.context, value, layout)
       points.set(value, known)
+      if (known === SOUND) proven.add(at)
       return known
-    })
+    }).filter(({ at }) => layout === scan.layouts[0] || proven.has(at))
     if (places.length > 0 && (best.length === 0 || places[0]!.score > best[0]!.score)) {
       best = places.map((place) => ({ ...place, layout }))
     }
@@ -117,7 +121,7 @@ function gradeCache(context: TcacheContext, value: bigint, tcache: TcacheLayout)
   const reading = readTcache(context, address(value), tcache, null)
   if (reading === null) return NOT_IT
   if (reading.empty) return reading.capacity === 0 ? 0 : 2
-  if (reading.brokenBins === 0) return 4
+  if (reading.brokenBins === 0) return SOUND
   return reading.soundBins > 0 ? 1 : 0
 }
 

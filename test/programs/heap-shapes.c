@@ -4,11 +4,14 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static pthread_barrier_t standing;
@@ -51,6 +54,22 @@ static void small_mix(int id) {
     if (i % 3) free(chunk[i]);
 }
 
+// Holes of many pages, and a top of many pages.
+static void large_holes(int id) {
+  void *chunk[60];
+  for (int i = 0; i < 60; i++) memset(chunk[i] = malloc(20000 + 8 * id), id, 20000);
+  for (int i = 0; i < 60; i++)
+    if (i % 5 || i > 40) free(chunk[i]);
+}
+// tcache: lists of every length, one more size class a round, and what does not fit goes to the bins.
+static void fill_tcache(int id) {
+  void *chunk[64][20];
+  for (int class = 0; class < 64; class++)
+    for (int i = 0; i < 20; i++) memset(chunk[class][i] = malloc(16 * class + 8), id, 8);
+  for (int class = 0; class < 64; class++)
+    for (int i = 0; i < (class + id) % 21; i++) free(chunk[class][i]);
+}
+
 int main(int count, char **argument) {
   if (count < 3) return 2;
   const char *shape = argument[1];
@@ -81,7 +100,21 @@ int main(int count, char **argument) {
     keep[20] = memalign(1 << 21, 3 << 20);
     keep[21] = memalign(65536, 700000);
     free(keep[3]);
+  } else if (!strcmp(shape, "beyond-4gib")) {
+    small_mix(0);
+    if (sizeof(size_t) > 4) keep[0] = malloc((size_t)5 << 30);
   } else if (!strcmp(shape, "arenas")) { small_mix(0); threads(12, small_mix); }
+  else if (!strcmp(shape, "arenas-64")) { mallopt(M_ARENA_MAX, 64); small_mix(0); threads(63, small_mix); }
+  else if (!strcmp(shape, "trimmed")) { threads(3, large_holes); large_holes(3); malloc_trim(0); }
+  else if (!strcmp(shape, "tcache")) { fill_tcache(3); threads(5, fill_tcache); }
+  else if (!strcmp(shape, "fork")) {
+    // The child keeps the arenas of threads that it does not have; it is the process that stands still.
+    threads(6, small_mix);
+    pid_t child = fork();
+    if (child > 0) return waitpid(child, 0, 0) < 0;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    small_mix(1);
+  }
   else return 2;
 
   malloc_info(0, info);

@@ -1,7 +1,8 @@
 // What glibc says of its own heap, to hold a report against, number by number.
 import { readFileSync } from 'node:fs'
-import { freeBytesOf, parseMallocInfo } from '../../src/malloc/malloc-info.js'
+import { freeBytesOf, freeChunksOf, parseMallocInfo } from '../../src/malloc/malloc-info.js'
 import { asMallocStatsPrints, parseMallocStats } from '../../src/malloc/malloc-stats.js'
+import { type Difference, type MallocFigures, verifyAgainst } from '../../src/malloc/verify.js'
 import type { Report } from '../../src/report/report.js'
 
 /** The figures that malloc_info and malloc_stats print, from files with these names. */
@@ -21,6 +22,13 @@ export interface Truth {
   }
 }
 
+/** Where figures of ours are not those of the process's own malloc_info and malloc_stats, which wrote these files. */
+export function differencesFrom(ours: MallocFigures, infoFile: string, statsFile: string): Difference[] {
+  const stats = parseMallocStats(readFileSync(statsFile, 'utf8'))
+  if (!stats) throw new Error(`${statsFile} is not malloc_stats' output`)
+  return verifyAgainst(ours, parseMallocInfo(readFileSync(infoFile, 'utf8')), stats)
+}
+
 /** Reads both files; throws when one is not whole. */
 export function glibcTruth(infoFile: string, statsFile: string): Truth {
   const info = parseMallocInfo(readFileSync(infoFile, 'utf8'))
@@ -32,7 +40,7 @@ export function glibcTruth(infoFile: string, statsFile: string): Truth {
       inUseBytes: heap.systemBytes - freeBytesOf(heap),
       freeBytes: freeBytesOf(heap),
       fastbinBytes: heap.fastBytes,
-      freeChunks: heap.fastCount + heap.restCount - 1,
+      freeChunks: freeChunksOf(heap),
     })),
     mmapped: info.mmapped,
     printed: {
@@ -41,6 +49,11 @@ export function glibcTruth(infoFile: string, statsFile: string): Truth {
       inUseBytes: stats.totalInUseBytes,
     },
   }
+}
+
+/** The heap without what only a live process tells: the names of threads but the first. */
+export function withoutNames(heap: Report['heap']): Report['heap'] {
+  return heap && { ...heap, threads: heap.threads.map((thread) => ({ ...thread, name: null })) }
 }
 
 /** The same figures as our report has them. */
