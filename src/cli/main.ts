@@ -14,7 +14,7 @@ import { type ReportOptions, runReport, withReportOptions } from './commands/rep
 import { runThreads, type ThreadsOptions } from './commands/threads.js'
 import { runX, type XOptions } from './commands/x.js'
 import { EXIT, type ExitCode, explain } from './exit.js'
-import { packageVersion } from './package-root.js'
+import { packageVersion } from './package-version.js'
 import { withTargetOptions } from './target-arguments.js'
 import { say } from './terminal.js'
 

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { bytesText } from '../../format/sizes.js'
+import { packageRoot } from '../../target/gdb/package-root.js'
 import { CommandError, type ExitCode, UsageError } from '../exit.js'
-import { packageRoot } from '../package-root.js'
 import { say } from '../terminal.js'
 
 export interface DemoOptions {
@@ -43,7 +43,7 @@ export async function runDemo(
 }
 
 function build(folder: string): string {
-  const source = join(packageRoot(), 'examples', 'programs', 'arena-bloat.c')
+  const source = join(packageRoot() ?? '.', 'examples', 'programs', 'arena-bloat.c')
   const program = join(folder, 'arena-bloat')
   const result = spawnSync('gcc', ['-g', '-O1', '-pthread', source, '-o', program, '-lm'], {
     encoding: 'utf8',
