@@ -19,7 +19,7 @@ export function arenaFigures(
 ): { arena: Arena; anomalies: readonly Anomaly[] } {
   const { header, fast, walked, topBytes } = measured
   const anomalies = [...measured.anomalies]
-  const systemBytes = header?.systemBytes ?? null
+  const { systemBytes } = measured
   const fastSum = fast && !fast.damage ? fast : null
   const binnedSum = binnedOf(measured)
   const parts = systemBytes !== null && fastSum && binnedSum && topBytes !== null
@@ -31,18 +31,19 @@ export function arenaFigures(
   }
   const known = freeBytes !== null && !excess
   const live = known && walked && cached && fastSum ? liveOf(measured, fastSum.sizes, cached) : null
-  if (live && live.bytes < 0) {
-    const what = `arena ${hex(measured.address)}: its free lists hold ${-live.bytes} bytes more than look in use`
+  const excessive = live ? excessOf(live) : null
+  if (excessive) {
+    const what = `arena ${hex(measured.address)}: its free lists hold ${excessive} more than look in use`
     anomalies.push({ at: measured.address, code: 'lists-exceed-used', what })
   }
-  const sound = live && live.bytes >= 0 ? live : null
+  const sound = excessive ? null : live
   const arena: Arena = {
     index,
     address: measured.address,
     isMain: measured.isMain,
     heaps: measured.heaps,
     systemBytes,
-    maxSystemBytes: header?.maxSystemBytes ?? null,
+    maxSystemBytes: systemBytes === null ? null : maxOrNull(header?.maxSystemBytes, systemBytes),
     inUseBytes: known ? systemBytes! - freeBytes : null,
     freeBytes: known ? freeBytes : null,
     fastbinBytes: excess ? null : (fastSum?.bytes ?? null),
@@ -50,7 +51,7 @@ export function arenaFigures(
     topBytes: excess ? null : topBytes,
     top: header?.top ?? null,
     freeChunks: !excess && fastSum && binnedSum ? fastSum.chunks + binnedSum.chunks : null,
-    attachedThreads: header?.attachedThreads ?? null,
+    attachedThreads: threadsOrNull(header?.attachedThreads ?? null),
     liveBytes: sound?.bytes ?? null,
     usedChunks: sound?.chunks ?? null,
     tcacheBytes: cached?.bytes ?? null,
@@ -58,9 +59,27 @@ export function arenaFigures(
     overheadBytes: walked?.overheadBytes ?? null,
     largestFreeBytes: excess ? null : (binnedSum?.largestBytes ?? null),
     sizes: sound && walked ? { live: sound.sizes, free: walked.tally.free } : null,
+    skippedBytes: skippedBytesOf(measured),
     complete: known && anomalies.length === 0,
   }
   return { arena, anomalies }
+}
+
+// PID_MAX_LIMIT of Linux: no process has more threads.
+const MOST_THREADS = 1 << 22
+
+function threadsOrNull(count: number | null): number | null {
+  return count !== null && count <= MOST_THREADS ? count : null
+}
+
+// The high-water mark is an overwritten word when it lies beyond any address space.
+function maxOrNull(max: number | undefined, systemBytes: number): number | null {
+  return max !== undefined && max >= systemBytes && max <= 2 ** 48 ? max : null
+}
+
+function skippedBytesOf({ header, walked, partly }: MeasuredArena): number | null {
+  if (walked) return 0
+  return header ? (partly?.skippedBytes ?? null) : null
 }
 
 function binnedOf({ walked, binned }: MeasuredArena): {
@@ -73,6 +92,13 @@ function binnedOf({ walked, binned }: MeasuredArena): {
     return { chunks: freeChunks, bytes: freeBytes, largestBytes: largestFreeBytes }
   }
   return binned && !binned.damage ? binned : null
+}
+
+// What lists claim beyond what the walk saw, in words; null when they agree.
+function excessOf({ bytes, chunks, sizes }: ReturnType<typeof liveOf>): string | null {
+  if (bytes < 0) return `${-bytes} bytes`
+  if (chunks < 0) return `${-chunks} chunks`
+  return sizes.chunks.some((count) => count < 0) ? 'chunks of some sizes' : null
 }
 
 function liveOf(

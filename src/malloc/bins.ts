@@ -98,7 +98,16 @@ export function walkFastbins(
 
 function followFastbin(memory: PageCache, layout: GlibcLayout, index: number, first: bigint, sum: Sum): void {
   const word = layout.wordBytes
+  // Brent: the chunk that was met at each power of two steps comes again in a circle.
+  let mark = 0n
+  let steps = 0
   for (let chunk = first; chunk !== 0n; ) {
+    if (chunk === mark) {
+      sum.broken(chunk, 'fastbin-broken', `fastbin ${index} runs in a circle at ${hex(chunk)}`)
+      return
+    }
+    if ((steps & (steps - 1)) === 0) mark = chunk
+    steps++
     const size = fastbinChunkSize(memory, layout, index, chunk)
     if (size === null || !sum.add(chunk, size)) {
       sum.broken(chunk, 'fastbin-broken', `fastbin ${index} leads to ${hex(chunk)}, which is no chunk of it`)

@@ -2,10 +2,13 @@
 import type { Address } from '../memory/address.js'
 import { address, offset } from '../memory/address.js'
 import type { MemorySource } from '../memory/memory-source.js'
+import { PageCache } from '../memory/page-cache.js'
 import type { Arena } from './heap-model.js'
 import type { GlibcLayout } from './layout.js'
+import { listNodes } from './list-nodes.js'
 import { segmentsOf } from './segments.js'
-import { type ChunkKind, type Segment, walkSegment } from './walk.js'
+import { type ChunkKind, type Segment, type WalkOptions, walkSegment } from './walk.js'
+import { walkDamaged } from './walk-damaged.js'
 
 /** One chunk, or what malloc keeps for itself at the start of a heap (`arena`: heap_info and malloc_state). */
 export interface Chunk {
@@ -17,7 +20,7 @@ export interface Chunk {
 
 interface Indexed {
   readonly segment: Segment
-  readonly arenaIndex: number
+  readonly arena: Arena
   /** Offsets of known chunks, rising, at least CHECKPOINT_BYTES apart; the first is the segment's first chunk. */
   readonly checkpoints: number[]
 }
@@ -27,6 +30,8 @@ const CHECKPOINT_BYTES = 1 << 20
 /** Chunks by address for the arenas of one reading. Memory that moves (`stable` false) is walked anew each time. */
 export class ChunkIndex {
   readonly #heaps: readonly Indexed[]
+  /** Of arenas that hold damage, by ring position. */
+  readonly #nodes = new Map<number, BigUint64Array>()
 
   constructor(
     readonly memory: MemorySource,
@@ -39,14 +44,14 @@ export class ChunkIndex {
       .flatMap((arena) =>
         segmentsOf({ ...arena, top: arena.top! }, layout).map((segment) => ({
           segment,
-          arenaIndex: arena.index,
+          arena,
           checkpoints: [segment.first],
         })),
       )
       .sort((a, b) => (a.segment.origin < b.segment.origin ? -1 : 1))
   }
 
-  /** The chunks that overlap [start, end), in order; none outside heaps or behind damage. */
+  /** The chunks that overlap [start, end), in order; none outside heaps or where damage hides them. */
   chunksIn(start: Address, end: Address): readonly Chunk[] {
     return this.#heaps
       .filter(({ segment }) => segment.origin < end && offset(segment.origin, segment.end) > start)
@@ -54,7 +59,8 @@ export class ChunkIndex {
   }
 
   #inHeap(heap: Indexed, start: Address, end: Address): readonly Chunk[] {
-    const { segment, arenaIndex } = heap
+    const { segment, arena } = heap
+    const arenaIndex = arena.index
     const from = Math.max(0, Number(start - segment.origin))
     const to = Math.min(segment.end, Number(end - segment.origin))
     const chunks: Chunk[] = []
@@ -64,7 +70,7 @@ export class ChunkIndex {
     const { checkpoints } = heap
     let begin = segment.first
     for (const known of checkpoints) if (known <= from) begin = known
-    walkSegment(this.memory, segment, this.layout.wordBytes, this.layout.chunkAlign, {
+    this.#walk(heap, {
       from: begin,
       visit: (at, size, kind) => {
         if (at >= to) return true
@@ -74,5 +80,18 @@ export class ChunkIndex {
       },
     })
     return chunks
+  }
+
+  #walk({ segment, arena }: Indexed, options: WalkOptions): void {
+    const { memory, layout } = this
+    if (!arena.skippedBytes) {
+      walkSegment(memory, segment, layout.wordBytes, layout.chunkAlign, options)
+      return
+    }
+    const cache = new PageCache(memory)
+    const known = this.stable ? this.#nodes.get(arena.index) : undefined
+    const nodes = known ?? listNodes(cache, arena.address, layout, arena.systemBytes ?? 0)
+    this.#nodes.set(arena.index, nodes)
+    walkDamaged(cache, segment, layout, nodes, options)
   }
 }

@@ -5,6 +5,7 @@ import type { StructLayout, Symbols, Target } from '../target/target.js'
 import type { Anomaly, Glibc, LayoutSource } from './heap-model.js'
 import { type GlibcLayout, layoutOfVersion, minorVersion } from './layout.js'
 import { libcRegions, libcVersion } from './libc.js'
+import { mainArenaByHeaps } from './main-arena-by-heaps.js'
 import { type FoundArena, findMainArena, isMainArena } from './probe-main-arena.js'
 import { findMallocPar } from './probe-malloc-par.js'
 
@@ -28,7 +29,7 @@ export async function detectGlibc(target: Target, symbols: Symbols | null): Prom
       anomalies.push({ at: known.glibc.mainArena, code: 'debug-info-refuted', what })
     }
   }
-  const probed = probe(target, version, minor)
+  const probed = probe(target, version, minor) ?? probeHeaps(target, version, minor)
   return probed && { ...probed, anomalies: [...anomalies, ...probed.anomalies] }
 }
 
@@ -114,6 +115,30 @@ function probe(target: Target, version: string | null, minor: number | null): De
     return { glibc, layout: mallocPar ? { ...layout, par: mallocPar.layout } : layout, anomalies }
   }
   return null
+}
+
+// Libc's data was not saved, or nothing tells which mapping it is: the arenas' heaps know the way.
+function probeHeaps(target: Target, version: string | null, minor: number | null): Detection | null {
+  const found = mainArenaByHeaps(target, minor)
+  if (!found) return null
+  const { layout, around } = found
+  const mallocPar = around && findMallocPar(target, around, layout, minor)
+  const anomalies: Anomaly[] = []
+  const where = `main_arena was found at ${hex(found.address)} by the heaps of other arenas`
+  if (!around) {
+    const what = `${where}, but its memory is not at hand: what it holds is unknown, and so are mmapped chunks`
+    anomalies.push({ at: found.address, code: 'main-arena-unreadable', what })
+  } else if (!mallocPar) {
+    const what = `${where}, mp_ was not: mmapped chunks and the main heap's start are unknown`
+    anomalies.push({ at: found.address, code: 'malloc-par-unknown', what })
+  }
+  const glibc = {
+    version,
+    layoutFrom: 'probe',
+    mainArena: found.address,
+    mallocPar: mallocPar?.address ?? null,
+  } as const
+  return { glibc, layout: mallocPar ? { ...layout, par: mallocPar.layout } : layout, anomalies }
 }
 
 // The rest of the layout follows from the version, or else from what memory shows.

@@ -61,6 +61,11 @@ export interface Arena {
   readonly sizes: { readonly live: SizeHistogram; readonly free: SizeHistogram } | null
   /** malloc_state.attached_threads; null before glibc 2.23. */
   readonly attachedThreads: number | null
+  /**
+   * Bytes of the arena's heaps, damaged or not saved, of which no chunk could be told; null where a heap itself is
+   * unknown; absent or 0 when every chunk was seen.
+   */
+  readonly skippedBytes?: number | null
   /** False where a number above is a lower bound or null because of damage or missing memory. */
   readonly complete: boolean
 }
@@ -105,12 +110,12 @@ export interface HeapTotals {
 /** malloc's whole state in one target. */
 export interface HeapModel {
   readonly glibc: Glibc
-  /** Ring order. */
+  /** Ring order; behind a break of the ring, those that their heaps told (`readRing`). */
   readonly arenas: readonly Arena[]
   /** False when the ring could not be followed back to main_arena. */
   readonly ringClosed: boolean
   readonly mmapped: MmappedChunks
-  /** Sums over arenas, without mmapped chunks; null when an arena's figure is null. */
+  /** Sums over arenas, without mmapped chunks; null when an arena's figure is null or an arena may be missing. */
   readonly totals: HeapTotals
   readonly threads: readonly ThreadMalloc[]
   /** All tcaches that were found, those of no known thread included. */

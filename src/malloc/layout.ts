@@ -52,6 +52,7 @@ export const BIN_COUNT = 127
 /** chunk size word: flag bits below the size. */
 export const PREV_INUSE = 1
 export const IS_MMAPPED = 2
+export const NON_MAIN_ARENA = 4
 
 /** glibc's minor version: 36 for "2.36"; null when the text is not a 2.x version. */
 export function minorVersion(version: string | null): number | null {

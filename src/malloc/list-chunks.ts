@@ -4,8 +4,11 @@ import { PageCache } from '../memory/page-cache.js'
 import { walkBins, walkFastbins } from './bins.js'
 import type { Arena, HeapModel } from './heap-model.js'
 import type { GlibcLayout } from './layout.js'
+import { listNodes } from './list-nodes.js'
+import { lowerBound } from './lower-bound.js'
 import { segmentsOf } from './segments.js'
-import { type ChunkKind, type Segment, walkSegment } from './walk.js'
+import { type ChunkKind, type Segment, type WalkOptions, walkSegment } from './walk.js'
+import { walkDamaged } from './walk-damaged.js'
 
 /** What a chunk is. `unsorted` and `binned` are free in glibc's bins; `fastbin` and `tcache` only look in use. */
 export const CHUNK_STATES = [
@@ -51,8 +54,8 @@ const STATE = Object.fromEntries(CHUNK_STATES.map((state, index) => [state, inde
 >
 
 /**
- * Chunks in the order of arenas and addresses, mmapped ones last. Behind damage of an arena its chunks are missing;
- * the model's anomalies name the place. A batch is valid until the next one is asked for.
+ * Chunks in the order of arenas and addresses, mmapped ones last. Around damage of an arena chunks are missing
+ * (`skippedBytes`); the model's anomalies name the places. A batch is valid until the next one is asked for.
  */
 export function* listChunks(
   memory: MemorySource,
@@ -67,7 +70,7 @@ export function* listChunks(
     const lists = listsOf(memory, layout, arena, cached)
     const place = { ...arena, top: arena.top ?? arena.address }
     for (const segment of arena.top === null ? [] : segmentsOf(place, layout)) {
-      yield* segmentBatches(memory, layout, segment, arena.index, lists, rows)
+      yield* segmentBatches(walkerOf(memory, layout, segment, lists), segment, arena.index, lists, rows)
     }
   }
   for (const { address, bytes } of filter.arena === undefined ? model.mmapped.found : []) {
@@ -81,6 +84,8 @@ interface Lists {
   readonly tcache: BigUint64Array
   readonly fastbin: BigUint64Array
   readonly unsorted: BigUint64Array
+  /** The chunks that bins name, of an arena that holds damage; null of a sound one. */
+  readonly nodes: BigUint64Array | null
 }
 
 function listsOf(memory: MemorySource, layout: GlibcLayout, arena: Arena, cached: BigUint64Array): Lists {
@@ -90,12 +95,24 @@ function listsOf(memory: MemorySource, layout: GlibcLayout, arena: Arena, cached
   const unsorted: bigint[] = []
   walkFastbins(cache, arena.address, layout, bytes, (chunk) => fastbin.push(chunk))
   walkBins(cache, arena.address, layout, bytes, (chunk) => unsorted.push(chunk), [1])
-  return { tcache: cached, fastbin: sorted(fastbin), unsorted: sorted(unsorted) }
+  const nodes = arena.skippedBytes ? listNodes(cache, arena.address, layout, bytes) : null
+  return { tcache: cached, fastbin: sorted(fastbin), unsorted: sorted(unsorted), nodes }
+}
+
+/** Walks a segment from a chunk on; true when the visitor had seen enough. */
+type Walker = (options: WalkOptions) => boolean
+
+function walkerOf(memory: MemorySource, layout: GlibcLayout, segment: Segment, { nodes }: Lists): Walker {
+  if (nodes) {
+    const cache = new PageCache(memory)
+    return (options) => walkDamaged(cache, segment, layout, nodes, options).ended === 'visitor'
+  }
+  const { wordBytes, chunkAlign } = layout
+  return (options) => walkSegment(memory, segment, wordBytes, chunkAlign, options).ended === 'visitor'
 }
 
 function* segmentBatches(
-  memory: MemorySource,
-  layout: GlibcLayout,
+  walk: Walker,
   segment: Segment,
   arena: number,
   lists: Lists,
@@ -118,8 +135,7 @@ function* segmentBatches(
       from = at + size
       return rows.isFull
     }
-    const { ended } = walkSegment(memory, segment, layout.wordBytes, layout.chunkAlign, { from, visit })
-    if (ended !== 'visitor') return
+    if (!walk({ from, visit })) return
     yield rows.take()
   }
 }
@@ -154,17 +170,6 @@ class Cursor {
 
 function sorted(addresses: readonly bigint[]): BigUint64Array {
   return BigUint64Array.from(addresses).sort()
-}
-
-function lowerBound(addresses: BigUint64Array, wanted: bigint): number {
-  let low = 0
-  let high = addresses.length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (addresses[middle]! < wanted) low = middle + 1
-    else high = middle
-  }
-  return low
 }
 
 class Rows {

@@ -35,6 +35,12 @@ export interface MainHeapFailure {
 
 const MOST_PIECES = 100_000
 const PAGE = 4096
+// What trial walks that lead nowhere may cost together, in chunks: memory can be made so that each of them is long.
+const MOST_TRIED_CHUNKS = 1 << 24
+// A trial that fails at once costs about as much as so many chunks.
+const TRIAL_COST = 16
+// And a page that cannot be read.
+const ABSENT_COST = 64
 
 /**
  * Finds and walks the main heap. Contiguous: from sbrk_base on; behind two fenceposts the next piece is the first
@@ -55,6 +61,7 @@ export function walkMainHeap(
 class Pieces {
   readonly #heaps: Heap[] = []
   #bytes = 0
+  #tried = 0
 
   constructor(
     readonly memory: MemorySource,
@@ -87,9 +94,9 @@ class Pieces {
   }
 
   among(stretches: readonly AnonymousStretch[]): MainHeap | MainHeapFailure {
-    const { systemBytes } = this.extent
+    const { systemBytes, sbrkBase } = this.extent
     const rest: AnonymousStretch[] = []
-    for (const stretch of stretches) {
+    for (const stretch of stretches.map((stretch) => behindOthers(stretch, sbrkBase))) {
       const taken = this.#piecesFrom(stretch, 0)
       if (this.#bytes === systemBytes) return this.#whole()
       if (taken < stretch.sizeBytes && stretch.mayScan) {
@@ -101,7 +108,7 @@ class Pieces {
       for (let at = 0; at < stretch.sizeBytes; ) {
         const taken = this.#piecesFrom(stretch, at)
         if (this.#bytes === systemBytes) return this.#whole()
-        at = Math.max(at + PAGE, wholePages(taken))
+        at = Math.max(pageEnd(stretch.start, at + 1), pageEnd(stretch.start, taken))
       }
     }
     return { at: this.extent.top, ended: 'size' }
@@ -121,12 +128,13 @@ class Pieces {
       const limit = holdsTop ? this.extent.top + BigInt(this.extent.topBytes) : end
       const segment = this.#segment(start, limit)
       if (!this.#looksLikeChunk(segment)) return at
-      const trial = this.#walk(segment, undefined)
-      if (trial.ended !== 'top' && trial.ended !== 'fencepost') return at
-      // A piece is whole pages; where the first chunk is not at its start (i386), the fenceposts end as far from its end.
-      const length = trial.ended === 'top' ? segment.end : wholePages(trial.stoppedAt)
+      const trial = this.#try(segment, segment.first)
+      if (!trial) return at
+      // A piece ends with a page; where the first chunk is not at its start (i386), the fenceposts end as far from its end.
+      const length = trial.ended === 'top' ? segment.end : pageEnd(start, trial.stoppedAt)
       if (trial.ended === 'fencepost' && length - trial.stoppedAt >= this.layout.chunkAlign) return at
       this.#walk(segment, this.tally)
+      if (trial.ended === 'fencepost') this.tally.fenceBytes += length - trial.stoppedAt
       this.#add(start, start + BigInt(length))
       at += length
       if (at >= stretch.sizeBytes || this.#bytes >= this.extent.systemBytes) return at
@@ -142,14 +150,19 @@ class Pieces {
   #nextPiece(from: Address, limit: bigint): bigint | null {
     const segment = this.#segment(from, limit)
     const reader = new BlockReader(this.memory, segment.origin, segment.end)
-    for (let at = segment.first; at < segment.end; at += this.layout.chunkAlign) {
-      if (!isHead(reader, at, segment.end, this.layout)) continue
-      const { ended } = walkSegment(this.memory, segment, this.layout.wordBytes, this.layout.chunkAlign, {
-        from: at,
-      })
-      if (ended === 'top' || ended === 'fencepost') return from + BigInt(at)
-      // The walk used the reader's buffer.
-      reader.forget()
+    for (let at = segment.first; at < segment.end && this.#tried <= MOST_TRIED_CHUNKS; ) {
+      if (reader.seek(at, 2 * this.layout.wordBytes) < 0) {
+        this.#tried += ABSENT_COST
+        const page = (segment.origin + BigInt(at + PAGE)) & ~BigInt(PAGE - 1)
+        at = Number(firstChunk(page, this.layout) - segment.origin)
+        continue
+      }
+      if (isHead(reader, at, segment.end, this.layout)) {
+        if (this.#try(segment, at)) return from + BigInt(at)
+        // The walk used the reader's buffer.
+        reader.forget()
+      }
+      at += this.layout.chunkAlign
     }
     return null
   }
@@ -163,6 +176,21 @@ class Pieces {
       top: top >= start && top < limit ? Number(top - start) : -1,
       isMain: true,
     }
+  }
+
+  // A walk to a proper end, or null.
+  #try(segment: Segment, from: number): WalkResult | null {
+    if (this.#tried > MOST_TRIED_CHUNKS) return null
+    let chunks = TRIAL_COST
+    const visit = () => ++chunks + this.#tried > MOST_TRIED_CHUNKS
+    const limited = this.#tried > 0 ? { visit } : {}
+    const walk = walkSegment(this.memory, segment, this.layout.wordBytes, this.layout.chunkAlign, {
+      from,
+      ...limited,
+    })
+    if (walk.ended === 'top' || walk.ended === 'fencepost') return walk
+    this.#tried += chunks
+    return null
   }
 
   #walk(segment: Segment, tally: Tally | undefined): WalkResult {
@@ -182,8 +210,17 @@ class Pieces {
   }
 }
 
-function wholePages(bytes: number): number {
-  return Math.ceil(bytes / PAGE) * PAGE
+// The first page boundary at or after `at` bytes behind `start`, as bytes behind `start`.
+function pageEnd(start: bigint, at: number): number {
+  const into = Number(start & BigInt(PAGE - 1))
+  return Math.ceil((into + at) / PAGE) * PAGE - into
+}
+
+// A static program's brk area begins with what others got before malloc did (its thread-local data).
+function behindOthers(stretch: AnonymousStretch, sbrkBase: bigint): AnonymousStretch {
+  const before = Number(sbrkBase - stretch.start)
+  if (before <= 0 || before >= stretch.sizeBytes) return stretch
+  return { ...stretch, start: address(sbrkBase), sizeBytes: stretch.sizeBytes - before }
 }
 
 // A first chunk: PREV_INUSE and no other flag, a possible size, and nothing in prev_size.

@@ -5,13 +5,16 @@ import type { PageCache } from '../memory/page-cache.js'
 import type { AnonymousStretch } from './anonymous-memory.js'
 import { type ArenaHeader, NONCONTIGUOUS, readArenaHeader } from './arena-header.js'
 import { type ListSum, walkBins, walkFastbins } from './bins.js'
+import { damageAnomalies } from './damage-anomalies.js'
 import { readHeapChain } from './heap-chain.js'
 import type { Anomaly, Heap } from './heap-model.js'
 import type { GlibcLayout } from './layout.js'
+import { listNodes } from './list-nodes.js'
 import { walkMainHeap } from './main-heap.js'
 import { segmentsOf } from './segments.js'
 import { Tally } from './tally.js'
 import { walkSegment } from './walk.js'
+import { walkDamaged } from './walk-damaged.js'
 
 /** What is common to all arenas of a target. */
 export interface ArenaContext {
@@ -35,17 +38,28 @@ export interface WalkedArena {
   readonly overheadBytes: number
 }
 
+/** The chunks of an arena that could be told around damage. */
+export interface PartlyWalkedArena {
+  readonly tally: Tally
+  /** Bytes of its heaps of which no chunk could be told. */
+  readonly skippedBytes: number
+}
+
 /** An arena as it was found; null parts could not be read or followed. */
 export interface MeasuredArena {
   readonly address: Address
   readonly isMain: boolean
   readonly header: ArenaHeader | null
+  /** system_mem; null when it cannot be so much. */
+  readonly systemBytes: number | null
   readonly heaps: readonly Heap[]
   readonly topBytes: number | null
   readonly fast: ListSum | null
   /** By the lists, where the walk could not be done whole. */
   readonly binned: ListSum | null
   readonly walked: WalkedArena | null
+  /** Null when `walked` is not, or no heap is known. */
+  readonly partly: PartlyWalkedArena | null
   readonly anomalies: readonly Anomaly[]
 }
 
@@ -66,8 +80,8 @@ export function measureArena(context: ArenaContext, at: Address): MeasuredArena 
       if (!(error instanceof MemoryFault)) throw error
       const what = `arena ${hex(at)}: ${error.message}`
       const anomalies = [{ at: error.address, code: 'arena-unreadable', what }]
-      const nothing = { header: null, heaps: [], topBytes: null, fast: null, binned: null, walked: null }
-      return { address: at, isMain, ...nothing, anomalies }
+      const nothing = { header: null, systemBytes: null, heaps: [], topBytes: null, fast: null, binned: null }
+      return { address: at, isMain, ...nothing, walked: null, partly: null, anomalies }
     }
   }
 }
@@ -83,28 +97,73 @@ function moving(measured: MeasuredArena, at: Address, times: number): MeasuredAr
   return { ...measured, anomalies: [...measured.anomalies, { at, code: 'arena-moving', what }] }
 }
 
-function measureOnce(
-  context: ArenaContext,
-  header: ArenaHeader,
-  at: Address,
-  isMain: boolean,
-): MeasuredArena {
+// More than mmap hands out unasked: 128 TiB (256 on aarch64), 4 GiB of 32 bits.
+const MOST_SYSTEM_BYTES = { 8: 2 ** 48, 4: 2 ** 32 } as const
+
+function measureOnce(context: ArenaContext, read: ArenaHeader, at: Address, isMain: boolean): MeasuredArena {
   const { layout, memory } = context
   const anomalies: Anomaly[] = []
+  const most = MOST_SYSTEM_BYTES[layout.wordBytes]
+  const possible = read.systemBytes <= most
+  const header = possible ? read : { ...read, systemBytes: most }
+  if (!possible) {
+    const what = `arena ${hex(at)}: system_mem is ${hex(BigInt(read.systemBytes))}, expected at most ${hex(BigInt(most))}: overwritten`
+    anomalies.push({ at, code: 'system-bytes-impossible', what })
+  }
   const fast = walkFastbins(memory, at, layout, header.systemBytes)
   const topBytes = sizeOfTop(context, header, at, anomalies)
-  const { heaps, walked } = isMain
+  const extent = isMain
     ? measureMain(context, header, topBytes, anomalies)
     : measureChained(context, header, at, anomalies)
+  const { heaps, walked } = extent
+  const partly = extent.stopped ? walkAround(context, header, at, heaps, anomalies) : null
   const binned = walked ? null : walkBins(memory, at, layout, header.systemBytes)
   for (const damage of [fast.damage, binned?.damage]) if (damage) anomalies.push(damage)
-  return { address: at, isMain, header, heaps, topBytes, fast, binned, walked, anomalies }
+  const systemBytes = possible ? header.systemBytes : null
+  return {
+    address: at,
+    isMain,
+    header,
+    systemBytes,
+    heaps,
+    topBytes,
+    fast,
+    binned,
+    walked,
+    partly,
+    anomalies,
+  }
 }
 
 interface Extent {
   readonly heaps: readonly Heap[]
   readonly walked: WalkedArena | null
+  /** The heaps are known, but a walk of one met damage. */
+  readonly stopped: boolean
 }
+
+// The second walk, of an arena in which the first met damage.
+function walkAround(
+  { memory, layout, watched, mainArena }: ArenaContext,
+  { top, systemBytes }: ArenaHeader,
+  at: Address,
+  heaps: readonly Heap[],
+  anomalies: Anomaly[],
+): PartlyWalkedArena {
+  const nodes = listNodes(memory, at, layout, systemBytes)
+  const tally = new Tally(watched)
+  const segments = segmentsOf({ address: at, isMain: at === mainArena, top, heaps }, layout)
+  const walks = segments.map((segment) => ({
+    segment,
+    gaps: walkDamaged(memory, segment, layout, nodes, { tally }).gaps,
+  }))
+  const damage = damageAnomalies(memory, at, layout, walks)
+  anomalies.push(...damage.anomalies)
+  return { tally, skippedBytes: damage.skippedBytes }
+}
+
+// system_mem counts all between sbrk_base and top. It can be wrong by damage, but memory far larger is not one heap.
+const MOST_UNCOUNTED = 2 ** 30
 
 function measureMain(
   context: ArenaContext,
@@ -114,21 +173,23 @@ function measureMain(
 ): Extent {
   const { sbrkBase, layout, watched, memory } = context
   const { systemBytes, top } = header
-  if (systemBytes === 0) return { heaps: [], walked: { tally: new Tally(), overheadBytes: 0 } }
+  if (systemBytes === 0)
+    return { heaps: [], walked: { tally: new Tally(), overheadBytes: 0 }, stopped: false }
   const isContiguous = (header.flags & NONCONTIGUOUS) === 0
-  if (topBytes === null || sbrkBase === null || (isContiguous && !(top >= sbrkBase))) {
+  const isPossible = (base: bigint, size: number) =>
+    top >= base && Number(top - base) + size <= systemBytes + MOST_UNCOUNTED
+  if (topBytes === null || sbrkBase === null || (isContiguous && !isPossible(sbrkBase, topBytes))) {
     const what = 'where the main heap begins is unknown: its chunks are told by their lists only'
     anomalies.push({ at: context.mainArena, code: 'main-heap-unknown', what })
-    return { heaps: [], walked: null }
+    return { heaps: [], walked: null, stopped: false }
   }
   const extent = { top, topBytes, systemBytes, sbrkBase, isContiguous }
   const main = walkMainHeap(memory.source, extent, layout, watched, context.mainStretches)
   if ('ended' in main) {
-    const what = isContiguous
-      ? `chunk ${hex(main.at)} of the main heap: ${main.ended === 'unreadable' ? 'it cannot be read' : 'its size is impossible'}`
-      : 'the main heap is in several pieces, of which not all were found'
+    if (isContiguous) return { heaps: [brkArea(sbrkBase, top, topBytes)], walked: null, stopped: true }
+    const what = 'the main heap is in several pieces, of which not all were found'
     anomalies.push({ at: main.at, code: 'walk-stopped', what })
-    return { heaps: isContiguous ? [wholeBrk(sbrkBase, systemBytes)] : [], walked: null }
+    return { heaps: [], walked: null, stopped: false }
   }
   const held = main.heaps.reduce((sum, heap) => sum + heap.sizeBytes, 0) + main.foreignBytes
   const place = { address: context.mainArena, isMain: true, top, heaps: main.heaps }
@@ -136,13 +197,15 @@ function measureMain(
   if (held !== systemBytes) {
     const what = `the main heap has ${held} bytes from sbrk_base to top, system_mem says ${systemBytes}`
     anomalies.push({ at: context.mainArena, code: 'system-bytes-differ', what })
+    if (held > systemBytes) return { heaps: main.heaps, walked: null, stopped: false }
   }
   const overheadBytes = main.tally.fenceBytes + before + main.foreignBytes + (systemBytes - held)
-  return { heaps: main.heaps, walked: { tally: main.tally, overheadBytes } }
+  return { heaps: main.heaps, walked: { tally: main.tally, overheadBytes }, stopped: false }
 }
 
-// As far as its header goes: the walk found damage, but no other memory lies between the two ends.
-function wholeBrk(sbrkBase: bigint, sizeBytes: number): Heap {
+// The walk found damage, but no memory of malloc's lies outside the two ends.
+function brkArea(sbrkBase: bigint, top: Address, topBytes: number): Heap {
+  const sizeBytes = Number(top - sbrkBase) + topBytes
   return { address: address(sbrkBase), sizeBytes, committedBytes: sizeBytes, reservedBytes: sizeBytes }
 }
 
@@ -157,30 +220,22 @@ function measureChained(
   const { heaps } = chain
   if (chain.damage) {
     anomalies.push(chain.damage)
-    return { heaps, walked: null }
+    return { heaps, walked: null, stopped: false }
   }
   const sum = heaps.reduce((total, heap) => total + heap.sizeBytes, 0)
   if (sum !== header.systemBytes) {
     const what = `arena ${hex(at)}: its heaps hold ${sum} bytes, system_mem says ${header.systemBytes}`
     anomalies.push({ at, code: 'system-bytes-differ', what })
-    return { heaps, walked: null }
+    return { heaps, walked: null, stopped: false }
   }
   const tally = new Tally(context.watched)
   let before = 0
   for (const segment of segmentsOf({ address: at, isMain: false, top: header.top, heaps }, layout)) {
     const walk = walkSegment(memory.source, segment, layout.wordBytes, layout.chunkAlign, { tally })
     before += segment.first
-    if (walk.ended === 'top' || walk.ended === 'fencepost') continue
-    const place = address(segment.origin + BigInt(walk.stoppedAt))
-    const why = walk.ended === 'size' ? 'its size is impossible' : 'it cannot be read'
-    anomalies.push({
-      at: place,
-      code: 'walk-stopped',
-      what: `chunk ${hex(place)} of arena ${hex(at)}: ${why}`,
-    })
-    return { heaps, walked: null }
+    if (walk.ended !== 'top' && walk.ended !== 'fencepost') return { heaps, walked: null, stopped: true }
   }
-  return { heaps, walked: { tally, overheadBytes: tally.fenceBytes + before } }
+  return { heaps, walked: { tally, overheadBytes: tally.fenceBytes + before }, stopped: false }
 }
 
 // chunksize(top); 0 while top still points into malloc_state itself (initial_top) or nowhere.

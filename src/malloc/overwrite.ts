@@ -28,7 +28,9 @@ export function overwriteOf(
   if (text !== null) return { found: `ASCII \`${text}\``, cause: `probably an overflow from ${source}` }
   const [first] = bytes
   if (bytes.every((byte) => byte === first)) {
-    if (first === 0) return { found: '0', cause: `zeroed: probably an overflow of zeros from ${source}` }
+    if (first === 0) {
+      return { found: '0', cause: `zeroed by an overflow from ${source}, or that chunk's own size is wrong` }
+    }
     const pattern = `${wordBytes} bytes of 0x${first!.toString(16).padStart(2, '0')}`
     return { found: pattern, cause: `a fill pattern: probably an overflow from ${source}` }
   }

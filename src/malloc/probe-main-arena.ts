@@ -26,12 +26,23 @@ const HEAP_MIN_SIZE = 0x8000n
 export function isMainArena(memory: MemorySource, main: Address, layout: GlibcLayout): boolean {
   const cache = new PageCache(memory, 256)
   const word = layout.wordBytes
-  const bins = main + BigInt(layout.arena.bins)
-  let bad = 0
-  for (let bin = 0; bin < BIN_COUNT; bin++) if (!isListHead(cache, bins + BigInt(2 * bin * word), word)) bad++
-  if (bad <= MOST_BAD_BINS) return true
+  if (hasBins(cache, main, layout)) return true
   const at = (member: number) => cache.word(main + BigInt(member), word)
   return at(layout.arena.top) === 0n && at(layout.arena.next) === main
+}
+
+/** True when the bins of the arena at `arena` are, but for a few, empty or both ends of proper lists. */
+export function hasBins(cache: PageCache, arena: bigint, layout: GlibcLayout): boolean {
+  return badBins(cache, arena, layout) <= MOST_BAD_BINS
+}
+
+/** How many of the bins of the arena at `arena` are neither empty nor both ends of a proper list. */
+export function badBins(cache: PageCache, arena: bigint, layout: GlibcLayout): number {
+  const word = layout.wordBytes
+  const bins = arena + BigInt(layout.arena.bins)
+  let bad = 0
+  for (let bin = 0; bin < BIN_COUNT; bin++) if (!isListHead(cache, bins + BigInt(2 * bin * word), word)) bad++
+  return bad
 }
 
 /** Looks for main_arena in one stretch of writable data; null when it is not there. `minor`: of glibc 2.x, if known. */

@@ -1,5 +1,5 @@
 // malloc's whole state: main_arena, the ring of arenas, threads' caches, mp_'s mmapped chunks.
-import { type Address, address, hex } from '../memory/address.js'
+import type { Address } from '../memory/address.js'
 import { PageCache } from '../memory/page-cache.js'
 import type { Symbols, Target } from '../target/target.js'
 import { anonymousMemory } from './anonymous-memory.js'
@@ -11,12 +11,11 @@ import type { Anomaly, Arena, HeapModel, HeapTotals, MmappedChunks } from './hea
 import { type GlibcLayout, minorVersion } from './layout.js'
 import { type ArenaContext, type MeasuredArena, measureArena } from './measure-arena.js'
 import { findMmappedChunks } from './mmapped.js'
+import { readRing } from './read-ring.js'
 import { readThreads } from './read-threads.js'
 import { tcacheLayouts } from './tcache-layout.js'
 import type { ThreadCache, ThreadMalloc } from './thread-cache.js'
 
-/** glibc's limit follows the number of CPUs; a ring longer than this is damage. */
-const MOST_ARENAS = 65_536
 const LIVE_RETRIES = 3
 
 /** A target's malloc and the layout it was read with. */
@@ -44,7 +43,8 @@ export async function readHeapModel(
   const par = (field: number, bytes: 8 | 4): bigint | null =>
     glibc.mallocPar === null ? null : memory.word(glibc.mallocPar + BigInt(field), bytes)
   const anomalies: Anomaly[] = [...found.anomalies]
-  const ring = followRing(memory, glibc.mainArena, layout, anomalies)
+  const ring = readRing(target, memory, glibc.mainArena, layout)
+  anomalies.push(...ring.anomalies)
   const measured = await measureAll(
     {
       memory,
@@ -82,7 +82,7 @@ export async function readHeapModel(
     arenas,
     ringClosed: ring.closed,
     mmapped,
-    totals: totalsOf(arenas, ring.closed),
+    totals: totalsOf(arenas, ring.allFound),
     threads: threads.threads,
     caches: threads.caches,
     allCachesFound: threads.allFound,
@@ -108,7 +108,7 @@ async function threadsAndCaches(
 ): Promise<ThreadsAndCaches> {
   const found = await readThreads(target, symbols, layout, minor, measured)
   if (found.allFound) return found
-  const watched = measured.flatMap(({ walked }) => walked?.tally.watched ?? [])
+  const watched = measured.flatMap(({ walked, partly }) => (walked ?? partly)?.tally.watched ?? [])
   const candidates = BigUint64Array.from(watched)
   const more = cachesByContent(target, candidates, layout, found.layouts, found.caches)
   return {
@@ -171,37 +171,5 @@ function totalsOf(arenas: readonly Arena[], allArenas: boolean): HeapTotals {
     tcacheChunks: sum('tcacheChunks'),
     overheadBytes: sum('overheadBytes'),
     largestFreeBytes: reduce('largestFreeBytes', Math.max),
-  }
-}
-
-// malloc_state.next from main_arena back to main_arena.
-function followRing(
-  memory: PageCache,
-  main: Address,
-  layout: GlibcLayout,
-  anomalies: Anomaly[],
-): { arenas: readonly Address[]; closed: boolean } {
-  const arenas: Address[] = [main]
-  const seen = new Set<bigint>(arenas)
-  const broken = (at: Address, what: string) => {
-    anomalies.push({
-      at,
-      code: 'ring-broken',
-      what: `${what}; arenas behind it are missing from this report`,
-    })
-    return { arenas, closed: false }
-  }
-  for (let last = main; ; last = arenas.at(-1)!) {
-    const next = memory.word(last + BigInt(layout.arena.next), layout.wordBytes)
-    if (next === main) return { arenas, closed: true }
-    const name = `next of arena ${arenas.length - 1} (${hex(last)})`
-    if (next === null) return broken(last, `${name} cannot be read`)
-    if (seen.has(next)) return broken(last, `${name} leads back to ${hex(next)}, not to main_arena`)
-    if (memory.word(next + BigInt(layout.arena.next), layout.wordBytes) === null) {
-      return broken(last, `${name} is ${hex(next)}, which cannot be read`)
-    }
-    if (arenas.length >= MOST_ARENAS) return broken(last, `the ring has more than ${MOST_ARENAS} arenas`)
-    seen.add(next)
-    arenas.push(address(next))
   }
 }

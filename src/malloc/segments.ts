@@ -21,15 +21,17 @@ export function firstChunk(from: bigint, layout: GlibcLayout): bigint {
 
 /** The segments of an arena, in the order of its heaps. */
 export function segmentsOf(arena: ArenaPlace, layout: GlibcLayout): readonly Segment[] {
-  return arena.heaps.map((heap, index) => {
+  return arena.heaps.map((heap) => {
+    const end = heap.address + BigInt(heap.sizeBytes)
+    // Of a broken chain the first heap, which holds malloc_state, can be missing.
+    const holdsArena = arena.address >= heap.address && arena.address < end
     const behindHeaders = arena.isMain
       ? heap.address
-      : index === 0
+      : holdsArena
         ? arena.address + BigInt(layout.arena.sizeBytes)
         : heap.address + BigInt(layout.heapInfo.sizeBytes)
     // Only an arena's first chunk is aligned up; later heaps start right behind their heap_info (malloc/arena.c).
-    const first = index === 0 || arena.isMain ? firstChunk(behindHeaders, layout) : behindHeaders
-    const end = heap.address + BigInt(heap.sizeBytes)
+    const first = holdsArena || arena.isMain ? firstChunk(behindHeaders, layout) : behindHeaders
     const holdsTop = arena.top >= heap.address && arena.top < end
     return {
       origin: address(heap.address),

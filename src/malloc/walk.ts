@@ -26,6 +26,8 @@ export interface WalkResult {
   readonly ended: WalkEnd
   /** Offset of the last header looked at; behind the fenceposts after `fencepost`. */
   readonly stoppedAt: number
+  /** Offset of the chunk before that header, −1 when the walk began there. */
+  readonly previous: number
 }
 
 /** As the walk tells chunks apart: `used` includes fastbin and tcache chunks, which look in use. */
@@ -65,9 +67,9 @@ export function walkSegment(
   let pending = -1
   let pendingSize = 0
   for (;;) {
-    if (at + headerBytes > end) return { ended: 'size', stoppedAt: at }
+    if (at + headerBytes > end) return { ended: 'size', stoppedAt: at, previous: pending }
     const index = reader.seek(at, headerBytes)
-    if (index < 0) return { ended: 'unreadable', stoppedAt: at }
+    if (index < 0) return { ended: 'unreadable', stoppedAt: at, previous: pending }
     const low = words[index + sizeAt]!
     const high = wide ? words[index + 3]! : 0
     const size = high * 0x1_0000_0000 + ((low & ~7) >>> 0)
@@ -75,33 +77,35 @@ export function walkSegment(
       const used = (low & PREV_INUSE) !== 0
       // The chunk before a heap's closing size-0 word is itself a fencepost, whatever its size (sysmalloc).
       const kind = size === 0 ? 'fencepost' : used ? 'used' : 'free'
-      if (tally) count(tally, segment, pending, pendingSize, kind)
-      if (visit?.(pending, pendingSize, kind)) return { ended: 'visitor', stoppedAt: at }
+      if (tally) countChunk(tally, segment, pending, pendingSize, kind)
+      if (visit?.(pending, pendingSize, kind)) return { ended: 'visitor', stoppedAt: at, previous: pending }
     }
     if (at === top) {
-      if (size < minSize || at + size > end) return { ended: 'size', stoppedAt: at }
+      if (size < minSize || at + size > end) return { ended: 'size', stoppedAt: at, previous: pending }
       if (tally) {
         tally.topBytes += size
         tally.fenceBytes += end - at - size
       }
       visit?.(at, size, 'top')
-      return { ended: 'top', stoppedAt: at }
+      return { ended: 'top', stoppedAt: at, previous: pending }
     }
     if (size === 0) {
       // Closing fencepost: a size word of exactly PREV_INUSE within the last chunk's room of a heap without top.
       if (low !== PREV_INUSE || top >= 0 || isMain || end - at > headerBytes + align) {
-        return { ended: 'size', stoppedAt: at }
+        return { ended: 'size', stoppedAt: at, previous: pending }
       }
       if (tally) tally.fenceBytes += end - at
       visit?.(at, end - at, 'fencepost')
-      return { ended: 'fencepost', stoppedAt: end }
+      return { ended: 'fencepost', stoppedAt: end, previous: pending }
     }
     if (size === headerBytes && isMain) {
-      return closeMainSegment(reader, at, headerBytes, options)
+      return { ...closeMainSegment(reader, at, headerBytes, options), previous: pending }
     }
     const fence = size === headerBytes && !isMain && end - at <= 2 * headerBytes + align
     const proper = fence || (size >= minSize && size % align === 0)
-    if (!proper || (low & IS_MMAPPED) !== 0 || at + size > end) return { ended: 'size', stoppedAt: at }
+    if (!proper || (low & IS_MMAPPED) !== 0 || at + size > end) {
+      return { ended: 'size', stoppedAt: at, previous: pending }
+    }
     pending = at
     pendingSize = size
     at += size
@@ -114,7 +118,7 @@ function closeMainSegment(
   at: number,
   headerBytes: number,
   { tally, visit }: WalkOptions,
-): WalkResult {
+): Omit<WalkResult, 'previous'> {
   const second = at + headerBytes
   const index = reader.seek(second, headerBytes)
   const size = index < 0 ? 0 : reader.words[index + headerBytes / 8]! & ~7
@@ -125,7 +129,8 @@ function closeMainSegment(
   return { ended: 'fencepost', stoppedAt: second + headerBytes }
 }
 
-function count(tally: Tally, segment: Segment, at: number, size: number, kind: ChunkKind): void {
+/** Adds one chunk, which is not top, to a tally. */
+export function countChunk(tally: Tally, segment: Segment, at: number, size: number, kind: ChunkKind): void {
   if (kind === 'used') {
     const index = classOf(size)
     tally.usedChunks++

@@ -5,6 +5,7 @@ import { ChunkIndex } from '../../src/malloc/chunk-index.js'
 import { CHUNK_STATES, listChunks } from '../../src/malloc/list-chunks.js'
 import { type MallocState, readHeapModel } from '../../src/malloc/read-heap-model.js'
 import { type Address, address, hex } from '../../src/memory/address.js'
+import { MemoryFault } from '../../src/memory/memory-fault.js'
 import { openTarget } from '../../src/target/open.js'
 import type { Target } from '../../src/target/target.js'
 import { patched } from '../fakes/memory.js'
@@ -77,7 +78,7 @@ t.test('what wrote over a size field', async (t) => {
     [2n ** 64n - 1n, /8 bytes of 0xff \(a fill pattern/],
     [0xa5a5a5a5a5a5a5a5n, /8 bytes of 0xa5 \(a fill pattern/],
     [0x7f00_0000_0001n, /0x7f0000000001 \(larger than what is left of its heap\), expected a multiple of 16/],
-    [0x25n, /0x25 \(.*\)|prev_size/],
+    [0x25n, /chunk's own size is wrong|prev_size|0x[0-9a-f]+ \(/],
     [0x2dn, /0x2d \(not aligned\)/],
   ] as const) {
     const { model } = await readState([[at + 8n, value]])
@@ -143,10 +144,46 @@ t.test('the ring', async (t) => {
     ['null', 0n],
   ] as const) {
     const model = (await read([[next, value]]))!
-    t.same(model.arenas, arenas.slice(0, 7), `${what}: the arenas before the break`)
+    t.same(model.arenas, arenas, `${what}: those behind the break are found by their heaps`)
     t.equal(model.ringClosed, false)
-    t.equal(model.totals.systemBytes, null, 'a total without the arenas behind it is unknown')
-    t.match(model.anomalies, [{ code: 'ring-broken' }])
+    t.same(model.totals, sound.model.totals, 'they lead to main_arena: nothing is missing')
+    t.match(model.anomalies, [{ code: 'ring-broken', what: /6 more arenas were found by their heaps/ }])
+  }
+})
+
+t.test('a ring broken twice', async (t) => {
+  const next = BigInt(layout.arena.next)
+  const model = (await read([
+    [arenas[3]!.address + next, 0n],
+    [arenas[6]!.address + next, 0x4141414141414141n],
+  ]))!
+  const addresses = (list: typeof arenas) => list.map(({ address }) => address).sort()
+  t.same(addresses(model.arenas), addresses(arenas), 'all are found')
+  t.equal(model.totals.systemBytes, null, 'but that is not known')
+  t.match(model.anomalies, [{ code: 'ring-broken', what: /9 more arenas .* there may be others/ }])
+})
+
+t.test("libc's data not saved", async (t) => {
+  const { start, end } = target.regions().find((region) => {
+    const main = arenas[0]!.address
+    return region.start <= main && main < region.end
+  })!
+  for (const version of ['known', 'unknown'] as const) {
+    const gone = without(target, (at) => at >= start && at < end, version === 'known')
+    const state = (await readHeapModel(gone, null))!
+    const { model } = state
+    t.equal(model.glibc.mainArena, arenas[0]!.address, `version ${version}: where main_arena is`)
+    t.match(model.arenas[0], { systemBytes: null, inUseBytes: null, complete: false })
+    t.equal(model.totals.systemBytes, null)
+    t.ok(model.anomalies.some(({ code }) => code === 'main-arena-unreadable'))
+    const figures = (list: typeof arenas) =>
+      list.slice(1).map(({ address, systemBytes, inUseBytes, freeChunks }) => ({
+        address,
+        systemBytes,
+        inUseBytes,
+        freeChunks,
+      }))
+    t.same(figures(model.arenas), figures(arenas), 'the other arenas are as they were')
   }
 })
 
@@ -161,8 +198,11 @@ t.test('top, system_mem and heap_info', async (t) => {
   t.equal(tiny.arenas[3]!.complete, false)
   const heap = (await read([[arena.heaps[0]!.address + BigInt(layout.heapInfo.size), 0x7fffffff_ffff0000n]]))!
   t.ok(heap.anomalies.some(({ code }) => code === 'heap-chain-broken'))
-  const gone = (await read([[arena.heaps[0]!.address, null]]))!
-  t.equal(gone.arenas.length, 3, 'the ring ends before an arena whose page is missing')
+  const page = Array.from({ length: 512 }, (_, k) => [arena.heaps[0]!.address + BigInt(8 * k), null] as const)
+  const gone = (await read(page))!
+  t.equal(gone.arenas.length, 12, 'all but the arena whose page is missing')
+  t.ok(gone.arenas.every(({ address }) => address !== arena.address))
+  t.equal(gone.totals.systemBytes, null, 'one is missing: there is no total')
 })
 
 t.test('random words anywhere in the structures', async (t) => {
@@ -205,6 +245,27 @@ t.test('random words anywhere in the structures', async (t) => {
   }
   t.ok(reported > 100, `${reported} of 300 damaged heaps could be told`)
 })
+
+/** `of` without the bytes for which `isGone`, page by page; `named` false: without paths of files too. */
+function without(of: Target, isGone: (at: bigint) => boolean, named: boolean): Target {
+  const memory = {
+    read(at: Address, into: Uint8Array): number {
+      for (let page: bigint = at; page < at + BigInt(into.length); page = (page | 0xfffn) + 1n) {
+        if (isGone(page)) return page === at ? 0 : of.memory.read(at, into.subarray(0, Number(page - at)))
+      }
+      return of.memory.read(at, into)
+    },
+    fault: (at: Address) => new MemoryFault(at, 'unsaved'),
+  }
+  return new Proxy(of, {
+    get: (real, name) => {
+      if (name === 'memory') return memory
+      if (!named && name === 'modules') return () => []
+      const value = Reflect.get(real, name, real) as unknown
+      return typeof value === 'function' ? (value.bind(real) as unknown) : value
+    },
+  })
+}
 
 interface ListedChunk {
   readonly address: Address

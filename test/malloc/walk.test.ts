@@ -5,6 +5,7 @@ import { walkBins, walkFastbins } from '../../src/malloc/bins.js'
 import { layoutOfVersion } from '../../src/malloc/layout.js'
 import { Tally } from '../../src/malloc/tally.js'
 import { type ChunkKind, type Segment, walkSegment } from '../../src/malloc/walk.js'
+import { walkDamaged } from '../../src/malloc/walk-damaged.js'
 import { address } from '../../src/memory/address.js'
 import { PageCache } from '../../src/memory/page-cache.js'
 import { memoryOf } from '../fakes/memory.js'
@@ -38,11 +39,13 @@ function image(units: readonly number[], free: readonly boolean[], ending: Endin
   let previousFree = false
   sizes.forEach((size, index) => {
     put(at + word, size | (previousFree ? 0 : 1) | (free[index] ? 0 : 4))
+    if (previousFree) put(at, sizes[index - 1]!)
     previousFree = free[index]!
     at += size
   })
   const top = ending === 'top' ? at : -1
   const flag = previousFree ? 0 : 1
+  if (previousFree) put(at, sizes.at(-1)!)
   if (ending === 'top') put(at + word, 0x1000 | flag)
   else {
     const fence = ending === 'fencepost' ? 2 * word : 2 * word + short
@@ -96,6 +99,54 @@ t.test('random heaps walk back to what was built', async (t) => {
       t.equal(segment.first + all, segment.end, 'every byte is counted')
     }),
     { seed: SEED, numRuns: 60 },
+  )
+})
+
+t.test('around a spoiled header all other chunks are told, and nothing else', async (t) => {
+  const spoiled = fc.record({
+    heap: heaps,
+    which: fc.nat(),
+    value: fc.constantFrom(0n, 2n, 0x2dn, 0x4141414141414141n, 2n ** 64n - 1n, 0x7ffffff1n),
+  })
+  fc.assert(
+    fc.property(spoiled, ({ heap: { units, bits, ending, word }, which, value }) => {
+      const free: boolean[] = []
+      for (const bit of units.map(() => bits.next().value as boolean)) free.push(bit && !free.at(-1))
+      const { bytes, segment, sizes } = image(units, free, ending, word)
+      const index = which % sizes.length
+      const bad = segment.first + sizes.slice(0, index).reduce((sum, size) => sum + size, 0)
+      const view = new DataView(bytes.buffer)
+      if (word === 8) view.setBigUint64(bad + 8, value, true)
+      else view.setUint32(bad + 4, Number(value & 0xffffffffn), true)
+      const memory = new PageCache(memoryOf({ start: BASE, bytes }))
+      const seen: number[] = []
+      const visit = (at: number) => {
+        seen.push(at)
+        return false
+      }
+      const layout = layoutOfVersion(36, word)
+      const walk = walkDamaged(memory, segment, layout, new BigUint64Array(), { visit })
+      const expected: number[] = []
+      let at = segment.first
+      for (const size of sizes) {
+        expected.push(at)
+        at += size
+      }
+      const told = new Set(seen)
+      // The chunk before can go too: whether it is free is told by the spoiled header.
+      const lost = expected.filter((chunk) => !told.has(chunk))
+      const allowed = expected.slice(Math.max(0, index - 1), index + 1)
+      t.ok(
+        lost.every((chunk) => allowed.includes(chunk)),
+        `chunks ${lost} are lost at ${bad}`,
+      )
+      t.ok(
+        seen.every((chunk) => expected.includes(chunk) || chunk >= at),
+        'no chunk is invented',
+      )
+      t.ok(walk.gaps.length <= 1 && walk.skippedBytes <= segment.end - bad + (sizes[index - 1] ?? 0))
+    }),
+    { seed: SEED, numRuns: 100 },
   )
 })
 
