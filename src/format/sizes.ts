@@ -1,7 +1,8 @@
 // Numbers as people read them: IEC sizes, counts with separators, percentages.
 import prettyBytes from 'pretty-bytes'
 
-const THOUSANDS = new Intl.NumberFormat('en-US')
+// Made when first needed: loading ICU's data costs as much as opening a core.
+let thousands: Intl.NumberFormat | null = null
 
 /** `12.7 GiB`, `412.0 MiB`, `96 B`; one decimal, cut off rather than rounded; `unknown` for null. */
 export function bytesText(bytes: number | null): string {
@@ -12,7 +13,9 @@ export function bytesText(bytes: number | null): string {
 
 /** `4,310,002`; `unknown` for null. */
 export function countText(count: number | null): string {
-  return count === null ? 'unknown' : THOUSANDS.format(count)
+  if (count === null) return 'unknown'
+  thousands ??= new Intl.NumberFormat('en-US')
+  return thousands.format(count)
 }
 
 /** What percentage of `whole` `part` is, 0 … 100; null when either is unknown or there is no whole. */

@@ -29,7 +29,7 @@ const WINDOWS = [0x400, 0x2000, 0x1_0000]
 const NOT_IT = -3
 const SOUND = 4
 /** Where there are more threads, some of them vote for all. */
-const MOST_VOTERS = 32
+const MOST_VOTERS = 8
 
 interface Place {
   readonly at: number

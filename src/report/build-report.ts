@@ -32,7 +32,11 @@ export function buildReport(measured: Measured): Report {
       pid,
       executable,
       threads,
-      glibc: heap && { version: heap.glibc.version, layoutFrom: heap.glibc.layoutFrom },
+      glibc: heap && {
+        version: heap.glibc.version,
+        layoutFrom: heap.glibc.layoutFrom,
+        confirmedArenas: heap.arenas.filter(({ complete }) => complete).length,
+      },
     },
     heap: heap && heapOf(heap),
     maps: { categories },

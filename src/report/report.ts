@@ -78,7 +78,12 @@ export interface ReportTarget {
   readonly executable: string | null
   readonly threads: number
   /** Null when the target has no glibc malloc that we could find. */
-  readonly glibc: { readonly version: string | null; readonly layoutFrom: LayoutSource } | null
+  readonly glibc: {
+    readonly version: string | null
+    readonly layoutFrom: LayoutSource
+    /** Arenas that, read with this layout, agree with themselves to the last byte. */
+    readonly confirmedArenas: number
+  } | null
 }
 
 export interface Report {

@@ -75,7 +75,7 @@ t.test('a live process and its core', async (t) => {
   t.match(fromCore.target, { kind: 'core', label: core, pid: running.pid, executable: program, threads: 25 })
   t.equal((await arenaInspect(['report', core, '--fail-on', 'critical'])).code, 0)
   const bare = await arenaInspect([core])
-  t.match(bare.stdout, /glibc 2\.\d+ \(layout from debug symbols\)/)
+  t.match(bare.stdout, /glibc 2\.\d+ \(layout from debug symbols, confirmed by 24 of 24 arenas\)/)
   t.notOk(bare.stdout.includes('\x1b'), 'no colour into a pipe')
   const arenas = await arenaInspect(['arenas', core])
   t.equal(arenas.stdout.trimEnd().split('\n').length, 25, 'a title and 24 arenas')

@@ -135,7 +135,7 @@ export function fakeReport(): Report {
       pid: 6,
       executable: HOSTILE,
       threads: 531,
-      glibc: { version: '2.36', layoutFrom: 'probe' },
+      glibc: { version: '2.36', layoutFrom: 'probe', confirmedArenas: 63 },
     },
     heap: {
       arenas,

@@ -33,10 +33,10 @@ export function renderText(report: Report, options: TextOptions): string {
   return `${parts.join('\n\n')}\n`
 }
 
-function headline({ target }: Report, colors: Colors): string {
+function headline({ target, heap }: Report, colors: Colors): string {
   const name = target.executable?.split('/').at(-1) ?? target.label
   const glibc = target.glibc
-    ? `glibc ${target.glibc.version ?? 'of unknown version'} (${LAYOUT_FROM[target.glibc.layoutFrom]})`
+    ? `glibc ${target.glibc.version ?? 'of unknown version'} (${LAYOUT_FROM[target.glibc.layoutFrom]}, confirmed by ${target.glibc.confirmedArenas} of ${heap?.arenas.length ?? 0} arenas)`
     : 'no glibc malloc found'
   const parts = [
     colors.bold(printable(name)),
