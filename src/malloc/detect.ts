@@ -23,7 +23,7 @@ export async function detectGlibc(target: Target, symbols: Symbols | null): Prom
   if (symbols) {
     const known = await fromDebugInfo(target, symbols, version, minor)
     if (known) {
-      if (isMainArena(target.memory, known.glibc.mainArena, known.layout)) return known
+      if (standsThere(target, known)) return known
       // gdb can have another libc's symbols: the bins themselves decide (they point at their own headers).
       const what = `debug information puts main_arena at ${hex(known.glibc.mainArena)}, but no arena is there`
       anomalies.push({ at: known.glibc.mainArena, code: 'debug-info-refuted', what })
@@ -31,6 +31,16 @@ export async function detectGlibc(target: Target, symbols: Symbols | null): Prom
   }
   const probed = probe(target, version, minor) ?? probeHeaps(target, version, minor)
   return probed && { ...probed, anomalies: [...anomalies, ...probed.anomalies] }
+}
+
+/** Looks at a live arena before it is taken for none: its bins are relinked all the time. */
+const LIVE_LOOKS = 20
+
+function standsThere(target: Target, { glibc, layout }: Detection): boolean {
+  const looks = target.kind === 'core' ? 1 : LIVE_LOOKS
+  for (let look = 0; look < looks; look++)
+    if (isMainArena(target.memory, glibc.mainArena, layout)) return true
+  return false
 }
 
 async function fromDebugInfo(

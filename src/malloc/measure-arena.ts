@@ -71,11 +71,13 @@ export function measureArena(context: ArenaContext, at: Address): MeasuredArena 
     memory.clear()
     try {
       const before = readArenaHeader(memory.source, at, layout.arena, layout.wordBytes)
-      const measured = measureOnce(context, before, at, isMain)
-      if (retries === 0) return measured
+      if (retries === 0) return measureOnce(context, before, at, isMain, true)
+      const measured = measureOnce(context, before, at, isMain, false)
       const after = readArenaHeader(memory.source, at, layout.arena, layout.wordBytes)
-      if (sameState(before.bytes, after.bytes)) return measured
-      if (attempt >= retries) return moving(measured, at, attempt + 1)
+      const still = sameState(before.bytes, after.bytes)
+      if (still && measured.walked) return measured
+      if (attempt < retries) continue
+      return still ? measureOnce(context, after, at, isMain, true) : moving(measured, at, attempt + 1)
     } catch (error) {
       if (!(error instanceof MemoryFault)) throw error
       const what = `arena ${hex(at)}: ${error.message}`
@@ -93,14 +95,24 @@ function sameState(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 function moving(measured: MeasuredArena, at: Address, times: number): MeasuredArena {
-  const what = `arena ${hex(at)} changed during each of ${times} reads: its figures are of slightly different moments`
-  return { ...measured, anomalies: [...measured.anomalies, { at, code: 'arena-moving', what }] }
+  const seen = measured.walked
+    ? 'its figures are of slightly different moments'
+    : 'what is free in it is unknown'
+  const what = `arena ${hex(at)} changed during each of ${times} reads: ${seen}`
+  return { ...measured, anomalies: [{ at, code: 'arena-moving', what }] }
 }
 
 // More than mmap hands out unasked: 128 TiB (256 on aarch64), 4 GiB of 32 bits.
 const MOST_SYSTEM_BYTES = { 8: 2 ** 48, 4: 2 ** 32 } as const
 
-function measureOnce(context: ArenaContext, read: ArenaHeader, at: Address, isMain: boolean): MeasuredArena {
+// `still`: the memory does not move, so that a walk which stops has met damage, which is worth a closer look.
+function measureOnce(
+  context: ArenaContext,
+  read: ArenaHeader,
+  at: Address,
+  isMain: boolean,
+  still: boolean,
+): MeasuredArena {
   const { layout, memory } = context
   const anomalies: Anomaly[] = []
   const most = MOST_SYSTEM_BYTES[layout.wordBytes]
@@ -116,8 +128,8 @@ function measureOnce(context: ArenaContext, read: ArenaHeader, at: Address, isMa
     ? measureMain(context, header, topBytes, anomalies)
     : measureChained(context, header, at, anomalies)
   const { heaps, walked } = extent
-  const partly = extent.stopped ? walkAround(context, header, at, heaps, anomalies) : null
-  const binned = walked ? null : walkBins(memory, at, layout, header.systemBytes)
+  const partly = still && extent.stopped ? walkAround(context, header, at, heaps, anomalies) : null
+  const binned = walked || !still ? null : walkBins(memory, at, layout, header.systemBytes)
   for (const damage of [fast.damage, binned?.damage]) if (damage) anomalies.push(damage)
   const systemBytes = possible ? header.systemBytes : null
   return {

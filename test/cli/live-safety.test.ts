@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
+import type { Report } from '../../src/report/report.js'
 import { arenaInspect } from '../support/command.js'
 import { longestGap } from '../support/heartbeat.js'
 import { compile, scratch, start } from '../support/programs.js'
@@ -47,6 +48,49 @@ t.test('the heartbeat goes on', async (t) => {
   t.ok(median(gaps.read) < median(gaps.attached) / 2, 'far from what attaching costs')
   await target.kill()
   await twin.kill()
+})
+
+const BUSY = `
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+static void *churn(void *seed) {
+  unsigned s = (unsigned)(unsigned long)seed * 7919 + 1;
+  static __thread void *held[2000];
+  for (;;) {
+    s = s * 1664525 + 1013904223;
+    unsigned at = (s >> 8) % 2000;
+    free(held[at]);
+    held[at] = malloc(16 + (s >> 12) % 5000);
+  }
+}
+int main(void) {
+  pthread_t thread;
+  for (long id = 0; id < 4; id++) pthread_create(&thread, 0, churn, (void *)id);
+  sleep(1);
+  printf("%d\\n", getpid());
+  fflush(stdout);
+  pause();
+}
+`
+
+t.test('a process that allocates without pause', async (t) => {
+  const busy = await start(compile(BUSY))
+  for (let round = 0; round < 3; round++) {
+    const { code, stdout } = await arenaInspect(['report', '--pid', String(busy.pid), '--json'])
+    t.equal(code, 0)
+    const { arenas } = (JSON.parse(stdout) as Report).heap!
+    t.equal(arenas.length, 5, 'all arenas are listed')
+    for (const { systemBytes, inUseBytes, freeBytes, liveBytes, tcacheBytes, binnedBytes } of arenas) {
+      t.ok(systemBytes! > 0)
+      for (const bytes of [inUseBytes, freeBytes, liveBytes, tcacheBytes, binnedBytes]) {
+        if (bytes !== null && (bytes < 0 || bytes > systemBytes!)) t.fail(`${bytes} of ${systemBytes} bytes`)
+      }
+    }
+  }
+  t.equal(tracerOf(busy.pid), '0')
+  await busy.kill()
 })
 
 function tracerOf(pid: number): string {
