@@ -115,7 +115,8 @@ async function threadsAndCaches(
     threads: found.threads,
     caches: [...found.caches, ...more.caches],
     anomalies: [...found.anomalies, ...more.anomalies],
-    // Each tcache is a used chunk: once every chunk was looked at, only empty ones can be missing.
+    // Each tcache is a used chunk, and every chunk was looked at: empty ones can be missing, and one in which more
+    // bins are broken than sound, whose chunks then count as live.
     allFound: more.anomalies.length === 0 && measured.every(({ walked }) => walked !== null),
   }
 }
