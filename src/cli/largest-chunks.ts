@@ -1,5 +1,5 @@
 // The largest chunks of a stream, in columns; memory follows the limit, not the stream.
-import type { ChunkBatch } from '../malloc/list-chunks.js'
+import type { ChunkBatch } from '../malloc/chunks/list-chunks.js'
 
 /** Keeps at most `limit` chunks (all of them when it is infinite) and gives them largest first. */
 export class LargestChunks {

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The command line: arguments to commands, errors to one line and an exit code.
 import { Command, CommanderError, Option } from 'commander'
-import { CHUNK_STATES } from '../malloc/list-chunks.js'
+import { CHUNK_STATES } from '../malloc/chunks/list-chunks.js'
 import { GROUPINGS } from '../maps/group-regions.js'
 import { type ArenasOptions, runArenas } from './commands/arenas.js'
 import { type BinsOptions, runBins } from './commands/bins.js'

@@ -1,6 +1,7 @@
 // What rules look at: the measured state of one target, nothing else.
+
+import type { OtherAllocator } from '../malloc/detect/other-allocator.js'
 import type { HeapModel } from '../malloc/heap-model.js'
-import type { OtherAllocator } from '../malloc/other-allocator.js'
 import type { CategorySum } from '../maps/categories.js'
 
 export interface Facts {

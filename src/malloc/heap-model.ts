@@ -1,7 +1,7 @@
 // glibc's heap as data: what the discovery finds, and what findings and reports read.
 import type { Address } from '../memory/address.js'
-import type { SizeHistogram } from './size-classes.js'
-import type { ThreadCache, ThreadMalloc } from './thread-cache.js'
+import type { SizeHistogram } from './chunks/size-classes.js'
+import type { ThreadCache, ThreadMalloc } from './threads/thread-cache.js'
 
 /** Damage or doubt met on a walk: kept, never thrown away. */
 export interface Anomaly {

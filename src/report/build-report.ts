@@ -2,9 +2,9 @@
 
 import type { Facts } from '../findings/facts.js'
 import { findingsOf } from '../findings/rules.js'
+import { SizeHistogram } from '../malloc/chunks/size-classes.js'
 import type { Arena, HeapModel } from '../malloc/heap-model.js'
-import { SizeHistogram } from '../malloc/size-classes.js'
-import type { ThreadMalloc } from '../malloc/thread-cache.js'
+import type { ThreadMalloc } from '../malloc/threads/thread-cache.js'
 import { hex } from '../memory/address.js'
 import { type Report, type ReportArena, type ReportHeapModel, type ReportThread, SCHEMA } from './report.js'
 import { sizeClasses } from './size-classes.js'

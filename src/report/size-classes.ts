@@ -1,5 +1,5 @@
 // Histograms of chunk sizes as rows of a report.
-import { CLASS_COUNT, classRange, type SizeHistogram } from '../malloc/size-classes.js'
+import { CLASS_COUNT, classRange, type SizeHistogram } from '../malloc/chunks/size-classes.js'
 import type { ReportSizeClass } from './report.js'
 
 /** Classes that hold chunks, smallest first; `powers of two` joins all sizes between two powers. */

@@ -1,8 +1,8 @@
 // One look at a target: malloc's state, the address space, and the report of both.
-import { allocatorSentence, detectAllocator } from '../malloc/other-allocator.js'
+import { allocatorSentence, detectAllocator } from '../malloc/detect/other-allocator.js'
+import { isGlibcUnused } from '../malloc/detect/unused-arena.js'
 import type { HeapProgress, MallocState } from '../malloc/read-heap-model.js'
 import { readHeapModel } from '../malloc/read-heap-model.js'
-import { isGlibcUnused } from '../malloc/unused-arena.js'
 import { categorize, type Piece } from '../maps/categorize.js'
 import { buildReport } from '../report/build-report.js'
 import type { Report } from '../report/report.js'

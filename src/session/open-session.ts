@@ -1,5 +1,5 @@
 // Opens a target with what gdb knows of it, measures it, and answers what interactive views ask.
-import { ChunkIndex } from '../malloc/chunk-index.js'
+import { ChunkIndex } from '../malloc/chunks/chunk-index.js'
 import type { HeapProgress } from '../malloc/read-heap-model.js'
 import { type Address, address, hex, offset } from '../memory/address.js'
 import { permissionText, regionAt } from '../memory/region.js'

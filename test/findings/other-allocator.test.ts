@@ -2,7 +2,7 @@
 import t from 'tap'
 import type { Facts } from '../../src/findings/facts.js'
 import { otherAllocator } from '../../src/findings/rules/other-allocator.js'
-import { allocatorSentence, type OtherAllocator } from '../../src/malloc/other-allocator.js'
+import { allocatorSentence, type OtherAllocator } from '../../src/malloc/detect/other-allocator.js'
 
 const facts = (other: OtherAllocator | null): Facts => ({
   kind: 'core',

@@ -1,5 +1,5 @@
 // Where in a core's file malloc's structures are, so that damage can be aimed at them.
-import { listChunks } from '../../src/malloc/list-chunks.js'
+import { listChunks } from '../../src/malloc/chunks/list-chunks.js'
 import type { MallocState } from '../../src/malloc/read-heap-model.js'
 import type { MemorySource } from '../../src/memory/memory-source.js'
 import type { Aim } from './mutations.js'

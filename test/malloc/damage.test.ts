@@ -1,8 +1,8 @@
 // Damaged malloc structures: anomalies with their place and partial answers, never an exception or an invented number.
 import { join } from 'node:path'
 import t from 'tap'
-import { ChunkIndex } from '../../src/malloc/chunk-index.js'
-import { CHUNK_STATES, listChunks } from '../../src/malloc/list-chunks.js'
+import { ChunkIndex } from '../../src/malloc/chunks/chunk-index.js'
+import { CHUNK_STATES, listChunks } from '../../src/malloc/chunks/list-chunks.js'
 import { type MallocState, readHeapModel } from '../../src/malloc/read-heap-model.js'
 import { type Address, address, hex } from '../../src/memory/address.js'
 import { MemoryFault } from '../../src/memory/memory-fault.js'

@@ -1,6 +1,6 @@
 // `arena-inspect bins`: the free lists: each arena's fastbins and bins, followed and checked, and each thread's tcache.
 import { countText } from '../../format/sizes.js'
-import { type BinSum, walkBins, walkFastbins } from '../../malloc/bins.js'
+import { type BinSum, walkBins, walkFastbins } from '../../malloc/chunks/bins.js'
 import type { MallocState } from '../../malloc/read-heap-model.js'
 import { hex } from '../../memory/address.js'
 import type { MemorySource } from '../../memory/memory-source.js'

@@ -6,7 +6,7 @@ import {
   type ChunkFilter,
   type ChunkState,
   listChunks,
-} from '../../malloc/list-chunks.js'
+} from '../../malloc/chunks/list-chunks.js'
 import { byteCount, wholeNumber } from '../byte-count.js'
 import type { ExitCode } from '../exit.js'
 import { LargestChunks } from '../largest-chunks.js'

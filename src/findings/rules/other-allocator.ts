@@ -1,6 +1,6 @@
 // malloc is not glibc's here: most of this report is about what little glibc serves.
 
-import { whoseMalloc } from '../../malloc/other-allocator.js'
+import { whoseMalloc } from '../../malloc/detect/other-allocator.js'
 import type { Facts } from '../facts.js'
 import type { Evidence, Finding } from '../finding.js'
 

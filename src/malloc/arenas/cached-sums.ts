@@ -1,0 +1,39 @@
+// Which arena's chunks lie in which tcache: caches hold chunks of any arena.
+
+import { SizeHistogram } from '../chunks/size-classes.js'
+import type { Heap } from '../heap-model.js'
+import type { ThreadCache } from '../threads/thread-cache.js'
+import type { CachedSum } from './arena-figures.js'
+
+/** Cached chunks by arena, in the order of `heapsOf`; chunks in no heap are not counted. */
+export function cachedSums(
+  caches: readonly ThreadCache[],
+  heapsOf: readonly (readonly Heap[])[],
+): readonly CachedSum[] {
+  const sums = heapsOf.map(() => ({ chunks: 0, bytes: 0, sizes: new SizeHistogram() }))
+  const ranges = heapsOf
+    .flatMap((heaps, arena) => heaps.map((heap) => ({ start: heap.address, size: heap.sizeBytes, arena })))
+    .sort((a, b) => (a.start < b.start ? -1 : 1))
+  const arenaOf = (chunk: bigint): number => {
+    let low = 0
+    let high = ranges.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (ranges[middle]!.start <= chunk) low = middle + 1
+      else high = middle
+    }
+    const range = ranges[low - 1]
+    return range && chunk < range.start + BigInt(range.size) ? range.arena : -1
+  }
+  for (const cache of caches) {
+    cache.chunks.forEach((chunk, index) => {
+      const sum = sums[arenaOf(chunk)]
+      if (!sum) return
+      const size = cache.sizes[index]!
+      sum.chunks++
+      sum.bytes += size
+      sum.sizes.add(size)
+    })
+  }
+  return sums
+}

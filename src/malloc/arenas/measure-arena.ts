@@ -1,0 +1,269 @@
+// One arena's header, heaps and chunks. On a live target it is read again while it moves.
+import { type Address, address, hex } from '../../memory/address.js'
+import { MemoryFault } from '../../memory/memory-fault.js'
+import type { PageCache } from '../../memory/page-cache.js'
+import { type ListSum, walkBins, walkFastbins } from '../chunks/bins.js'
+import { Tally } from '../chunks/tally.js'
+import { walkSegment } from '../chunks/walk.js'
+import { damageAnomalies } from '../damage/damage-anomalies.js'
+import { listNodes } from '../damage/list-nodes.js'
+import { walkDamaged } from '../damage/walk-damaged.js'
+import type { Anomaly, Heap } from '../heap-model.js'
+import type { GlibcLayout } from '../layout.js'
+import type { AnonymousStretch } from './anonymous-memory.js'
+import { type ArenaHeader, NONCONTIGUOUS, readArenaHeader } from './arena-header.js'
+import { readHeapChain } from './heap-chain.js'
+import { walkMainHeap } from './main-heap.js'
+import { segmentsOf } from './segments.js'
+
+/** What is common to all arenas of a target. */
+export interface ArenaContext {
+  readonly memory: PageCache
+  readonly layout: GlibcLayout
+  readonly mainArena: Address
+  /** mp_.sbrk_base, null when unknown; 0 before the first sbrk. */
+  readonly sbrkBase: bigint | null
+  /** Chunk sizes that a tcache_perthread_struct has: such chunks are noted. */
+  readonly watched: ReadonlySet<number>
+  /** Where pieces of a non-contiguous main heap can be. */
+  readonly mainStretches: () => readonly AnonymousStretch[]
+  /** Times an arena that changed under the read is read again. 0 on a core. */
+  readonly retries: number
+}
+
+/** Every chunk of an arena, seen from the first to top. */
+export interface WalkedArena {
+  readonly tally: Tally
+  /** heap_info, malloc_state, alignment, fenceposts, foreign memory between pieces of the main heap. */
+  readonly overheadBytes: number
+}
+
+/** The chunks of an arena that could be told around damage. */
+export interface PartlyWalkedArena {
+  readonly tally: Tally
+  /** Bytes of its heaps of which no chunk could be told. */
+  readonly skippedBytes: number
+}
+
+/** An arena as it was found; null parts could not be read or followed. */
+export interface MeasuredArena {
+  readonly address: Address
+  readonly isMain: boolean
+  readonly header: ArenaHeader | null
+  /** system_mem; null when it cannot be so much. */
+  readonly systemBytes: number | null
+  readonly heaps: readonly Heap[]
+  readonly topBytes: number | null
+  readonly fast: ListSum | null
+  /** By the lists, where the walk could not be done whole. */
+  readonly binned: ListSum | null
+  readonly walked: WalkedArena | null
+  /** Null when `walked` is not, or no heap is known. */
+  readonly partly: PartlyWalkedArena | null
+  readonly anomalies: readonly Anomaly[]
+}
+
+/** Measures the arena at `at`; damage and missing memory become anomalies, never exceptions. */
+export function measureArena(context: ArenaContext, at: Address): MeasuredArena {
+  const { memory, layout, retries } = context
+  const isMain = at === context.mainArena
+  for (let attempt = 0; ; attempt++) {
+    memory.clear()
+    try {
+      const before = readArenaHeader(memory.source, at, layout.arena, layout.wordBytes)
+      if (retries === 0) return measureOnce(context, before, at, isMain, true)
+      const measured = measureOnce(context, before, at, isMain, false)
+      const after = readArenaHeader(memory.source, at, layout.arena, layout.wordBytes)
+      const still = sameState(before.bytes, after.bytes)
+      if (still && measured.walked) return measured
+      if (attempt < retries) continue
+      return still ? measureOnce(context, after, at, isMain, true) : moving(measured, at, attempt + 1)
+    } catch (error) {
+      if (!(error instanceof MemoryFault)) throw error
+      const what = `arena ${hex(at)}: ${error.message}`
+      const anomalies = [{ at: error.address, code: 'arena-unreadable', what }]
+      const nothing = { header: null, systemBytes: null, heaps: [], topBytes: null, fast: null, binned: null }
+      return { address: at, isMain, ...nothing, walked: null, partly: null, anomalies }
+    }
+  }
+}
+
+// The mutex (first int) comes and goes on a busy arena without any change to its chunks.
+function sameState(a: Uint8Array, b: Uint8Array): boolean {
+  for (let at = 4; at < a.length; at++) if (a[at] !== b[at]) return false
+  return true
+}
+
+function moving(measured: MeasuredArena, at: Address, times: number): MeasuredArena {
+  const seen = measured.walked
+    ? 'its figures are of slightly different moments'
+    : 'what is free in it is unknown'
+  const what = `arena ${hex(at)} changed during each of ${times} reads: ${seen}`
+  return { ...measured, anomalies: [{ at, code: 'arena-moving', what }] }
+}
+
+// More than mmap hands out unasked: 128 TiB (256 on aarch64), 4 GiB of 32 bits.
+const MOST_SYSTEM_BYTES = { 8: 2 ** 48, 4: 2 ** 32 } as const
+
+// `still`: the memory does not move, so that a walk which stops has met damage, which is worth a closer look.
+function measureOnce(
+  context: ArenaContext,
+  read: ArenaHeader,
+  at: Address,
+  isMain: boolean,
+  still: boolean,
+): MeasuredArena {
+  const { layout, memory } = context
+  const anomalies: Anomaly[] = []
+  const most = MOST_SYSTEM_BYTES[layout.wordBytes]
+  const possible = read.systemBytes <= most
+  const header = possible ? read : { ...read, systemBytes: most }
+  if (!possible) {
+    const what = `arena ${hex(at)}: system_mem is ${hex(BigInt(read.systemBytes))}, expected at most ${hex(BigInt(most))}: overwritten`
+    anomalies.push({ at, code: 'system-bytes-impossible', what })
+  }
+  const fast = walkFastbins(memory, at, layout, header.systemBytes)
+  const topBytes = sizeOfTop(context, header, at, anomalies)
+  const extent = isMain
+    ? measureMain(context, header, topBytes, anomalies)
+    : measureChained(context, header, at, anomalies)
+  const { heaps, walked } = extent
+  const partly = still && extent.stopped ? walkAround(context, header, at, heaps, anomalies) : null
+  const binned = walked || !still ? null : walkBins(memory, at, layout, header.systemBytes)
+  for (const damage of [fast.damage, binned?.damage]) if (damage) anomalies.push(damage)
+  const systemBytes = possible ? header.systemBytes : null
+  return {
+    address: at,
+    isMain,
+    header,
+    systemBytes,
+    heaps,
+    topBytes,
+    fast,
+    binned,
+    walked,
+    partly,
+    anomalies,
+  }
+}
+
+interface Extent {
+  readonly heaps: readonly Heap[]
+  readonly walked: WalkedArena | null
+  /** The heaps are known, but a walk of one met damage. */
+  readonly stopped: boolean
+}
+
+// The second walk, of an arena in which the first met damage.
+function walkAround(
+  { memory, layout, watched, mainArena }: ArenaContext,
+  { top, systemBytes }: ArenaHeader,
+  at: Address,
+  heaps: readonly Heap[],
+  anomalies: Anomaly[],
+): PartlyWalkedArena {
+  const nodes = listNodes(memory, at, layout, systemBytes)
+  const tally = new Tally(watched)
+  const segments = segmentsOf({ address: at, isMain: at === mainArena, top, heaps }, layout)
+  const walks = segments.map((segment) => ({
+    segment,
+    gaps: walkDamaged(memory, segment, layout, nodes, { tally }).gaps,
+  }))
+  const damage = damageAnomalies(memory, at, layout, walks)
+  anomalies.push(...damage.anomalies)
+  return { tally, skippedBytes: damage.skippedBytes }
+}
+
+// system_mem counts all between sbrk_base and top. It can be wrong by damage, but memory far larger is not one heap.
+const MOST_UNCOUNTED = 2 ** 30
+
+function measureMain(
+  context: ArenaContext,
+  header: ArenaHeader,
+  topBytes: number | null,
+  anomalies: Anomaly[],
+): Extent {
+  const { sbrkBase, layout, watched, memory } = context
+  const { systemBytes, top } = header
+  if (systemBytes === 0)
+    return { heaps: [], walked: { tally: new Tally(), overheadBytes: 0 }, stopped: false }
+  const isContiguous = (header.flags & NONCONTIGUOUS) === 0
+  const isPossible = (base: bigint, size: number) =>
+    top >= base && Number(top - base) + size <= systemBytes + MOST_UNCOUNTED
+  if (topBytes === null || sbrkBase === null || (isContiguous && !isPossible(sbrkBase, topBytes))) {
+    const what = 'where the main heap begins is unknown: its chunks are told by their lists only'
+    anomalies.push({ at: context.mainArena, code: 'main-heap-unknown', what })
+    return { heaps: [], walked: null, stopped: false }
+  }
+  const extent = { top, topBytes, systemBytes, sbrkBase, isContiguous }
+  const main = walkMainHeap(memory.source, extent, layout, watched, context.mainStretches)
+  if ('ended' in main) {
+    if (isContiguous) return { heaps: [brkArea(sbrkBase, top, topBytes)], walked: null, stopped: true }
+    const what = 'the main heap is in several pieces, of which not all were found'
+    anomalies.push({ at: main.at, code: 'walk-stopped', what })
+    return { heaps: [], walked: null, stopped: false }
+  }
+  const held = main.heaps.reduce((sum, heap) => sum + heap.sizeBytes, 0) + main.foreignBytes
+  const place = { address: context.mainArena, isMain: true, top, heaps: main.heaps }
+  const before = segmentsOf(place, layout).reduce((sum, { first }) => sum + first, 0)
+  if (held !== systemBytes) {
+    const what = `the main heap has ${held} bytes from sbrk_base to top, system_mem says ${systemBytes}`
+    anomalies.push({ at: context.mainArena, code: 'system-bytes-differ', what })
+    if (held > systemBytes) return { heaps: main.heaps, walked: null, stopped: false }
+  }
+  const overheadBytes = main.tally.fenceBytes + before + main.foreignBytes + (systemBytes - held)
+  return { heaps: main.heaps, walked: { tally: main.tally, overheadBytes }, stopped: false }
+}
+
+// The walk found damage, but no memory of malloc's lies outside the two ends.
+function brkArea(sbrkBase: bigint, top: Address, topBytes: number): Heap {
+  const sizeBytes = Number(top - sbrkBase) + topBytes
+  return { address: address(sbrkBase), sizeBytes, committedBytes: sizeBytes, reservedBytes: sizeBytes }
+}
+
+function measureChained(
+  context: ArenaContext,
+  header: ArenaHeader,
+  at: Address,
+  anomalies: Anomaly[],
+): Extent {
+  const { memory, layout } = context
+  const chain = readHeapChain(memory, at, header.top, layout)
+  const { heaps } = chain
+  if (chain.damage) {
+    anomalies.push(chain.damage)
+    return { heaps, walked: null, stopped: false }
+  }
+  const sum = heaps.reduce((total, heap) => total + heap.sizeBytes, 0)
+  if (sum !== header.systemBytes) {
+    const what = `arena ${hex(at)}: its heaps hold ${sum} bytes, system_mem says ${header.systemBytes}`
+    anomalies.push({ at, code: 'system-bytes-differ', what })
+    return { heaps, walked: null, stopped: false }
+  }
+  const tally = new Tally(context.watched)
+  let before = 0
+  for (const segment of segmentsOf({ address: at, isMain: false, top: header.top, heaps }, layout)) {
+    const walk = walkSegment(memory.source, segment, layout.wordBytes, layout.chunkAlign, { tally })
+    before += segment.first
+    if (walk.ended !== 'top' && walk.ended !== 'fencepost') return { heaps, walked: null, stopped: true }
+  }
+  return { heaps, walked: { tally, overheadBytes: tally.fenceBytes + before }, stopped: false }
+}
+
+// chunksize(top); 0 while top still points into malloc_state itself (initial_top) or nowhere.
+function sizeOfTop(
+  context: ArenaContext,
+  header: ArenaHeader,
+  at: Address,
+  anomalies: Anomaly[],
+): number | null {
+  const { layout, memory } = context
+  const { top } = header
+  if (top === 0n || (top >= at && top < at + BigInt(layout.arena.sizeBytes))) return 0
+  const size = memory.word(top + BigInt(layout.wordBytes), layout.wordBytes)
+  const bytes = size === null ? null : Number(size & ~7n)
+  if (bytes !== null && bytes <= header.systemBytes) return bytes
+  const found = size === null ? 'cannot be read' : `has size ${hex(size)}`
+  anomalies.push({ at: top, code: 'top-broken', what: `top ${hex(top)} of arena ${hex(at)} ${found}` })
+  return null
+}
