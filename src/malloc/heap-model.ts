@@ -25,6 +25,38 @@ export interface Heap {
 }
 
 /**
+ * What holds an arena's memory that is in RAM (of a core: that was saved), in bytes: every resident byte of its heaps,
+ * committed and reserved, is in exactly one part.
+ */
+export interface ArenaResidency {
+  readonly liveBytes: number
+  readonly tcacheBytes: number
+  readonly fastbinBytes: number
+  /** Whole pages inside chunks of the bins: what malloc_trim gives back by MADV_DONTNEED. */
+  readonly trimmableBytes: number
+  /** The rest of the bins' chunks: headers, links and fragments of pages. */
+  readonly pinnedBytes: number
+  readonly topBytes: number
+  /** heap_info, malloc_state, alignment, fenceposts, foreign memory between pieces of the main heap. */
+  readonly overheadBytes: number
+  /** Behind what the arena uses of its heaps: left from before a heap shrank. */
+  readonly reservedBytes: number
+}
+
+/** malloc's parameters (`mp_`); null members could not be read or do not exist in that glibc. Sizes in bytes, 2^53 − 1 at most. */
+export interface MallocParameters {
+  readonly trimThresholdBytes: number | null
+  readonly topPadBytes: number | null
+  readonly mmapThresholdBytes: number | null
+  readonly arenaTest: number | null
+  /** 0: not set. */
+  readonly arenaMax: number | null
+  readonly mmapsMost: number | null
+  /** False: the mmap threshold was set, so that it does not follow freed chunks. */
+  readonly dynamicThreshold: boolean | null
+}
+
+/**
  * One malloc_state. Byte counts are exact and 64-bit; a count is null where memory did not allow to know it.
  * inUseBytes is what malloc_stats calls "in use bytes" (tcache and headers included):
  * freeBytes = fastbinBytes + binnedBytes + topBytes and inUseBytes + freeBytes = systemBytes.
@@ -66,6 +98,13 @@ export interface Arena {
    * unknown; absent or 0 when every chunk was seen.
    */
   readonly skippedBytes?: number | null
+  /** Null where residency is unknown, or not every chunk was seen. */
+  readonly resident: ArenaResidency | null
+  /**
+   * Resident bytes that malloc_trim(0) would give back, by what this glibc's does: from inside chunks (fastbins joined
+   * to their neighbours up to 2.42), and for main_arena from the end of top. Null where unknown.
+   */
+  readonly trimReturnsBytes: number | null
   /** False where a number above is a lower bound or null because of damage or missing memory. */
   readonly complete: boolean
 }
@@ -105,6 +144,8 @@ export interface HeapTotals {
   readonly tcacheChunks: number | null
   readonly overheadBytes: number | null
   readonly largestFreeBytes: number | null
+  /** malloc_trim(0)'s effect, over all arenas. */
+  readonly trimReturnsBytes: number | null
 }
 
 /** malloc's whole state in one target. */
@@ -115,6 +156,7 @@ export interface HeapModel {
   /** False when the ring could not be followed back to main_arena. */
   readonly ringClosed: boolean
   readonly mmapped: MmappedChunks
+  readonly parameters: MallocParameters | null
   /** Sums over arenas, without mmapped chunks; null when an arena's figure is null or an arena may be missing. */
   readonly totals: HeapTotals
   readonly threads: readonly ThreadMalloc[]
@@ -122,5 +164,7 @@ export interface HeapModel {
   readonly caches: readonly ThreadCache[]
   /** True when each thread's tcache was found, or it provably has none. */
   readonly allCachesFound: boolean
+  /** What figures take for granted without proof, in sentences for people. */
+  readonly notes?: readonly string[]
   readonly anomalies: readonly Anomaly[]
 }

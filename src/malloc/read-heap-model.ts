@@ -1,16 +1,21 @@
 // malloc's whole state: main_arena, the ring of arenas, threads' caches, mp_'s mmapped chunks.
 import type { Address } from '../memory/address.js'
 import { PageCache } from '../memory/page-cache.js'
+import { regionAt } from '../memory/region.js'
 import type { Symbols, Target } from '../target/target.js'
 import { anonymousMemory } from './arenas/anonymous-memory.js'
 import { arenaFigures } from './arenas/arena-figures.js'
 import { cachedSums } from './arenas/cached-sums.js'
+import { hugePageOfHeaps } from './arenas/heap-chain.js'
 import { type ArenaContext, type MeasuredArena, measureArena } from './arenas/measure-arena.js'
 import { readRing } from './arenas/read-ring.js'
+import type { TrimContext } from './arenas/residency.js'
 import { findMmappedChunks } from './chunks/mmapped.js'
+import type { PagesOf } from './chunks/page-tally.js'
 import { detectGlibc } from './detect/detect.js'
 import type { Anomaly, Arena, HeapModel, HeapTotals, MmappedChunks } from './heap-model.js'
 import { type GlibcLayout, minorVersion } from './layout.js'
+import { readParameters } from './read-parameters.js'
 import { cachesByContent, tcacheChunkSizes } from './threads/caches-by-content.js'
 import { readThreads } from './threads/read-threads.js'
 import { tcacheLayouts } from './threads/tcache-layout.js'
@@ -43,8 +48,11 @@ export async function readHeapModel(
   const par = (field: number, bytes: 8 | 4): bigint | null =>
     glibc.mallocPar === null ? null : memory.word(glibc.mallocPar + BigInt(field), bytes)
   const anomalies: Anomaly[] = [...found.anomalies]
-  const ring = readRing(target, memory, glibc.mainArena, layout)
+  const hugePageBytes = hugePageOfHeaps(memory, glibc.mallocPar, layout, minor)
+  const ring = readRing(target, memory, glibc.mainArena, layout, hugePageBytes)
   anomalies.push(...ring.anomalies)
+  const parameters = readParameters(memory, glibc.mallocPar, layout)
+  const pages = pagesOf(target)
   const measured = await measureAll(
     {
       memory,
@@ -52,6 +60,9 @@ export async function readHeapModel(
       mainArena: glibc.mainArena,
       sbrkBase: par(layout.par.sbrkBase, layout.wordBytes),
       watched: tcacheChunkSizes(tcacheLayouts(minor, layout.wordBytes)),
+      pagesOf: pages,
+      pageBytes: target.pageBytes,
+      hugePageBytes,
       retries: target.kind === 'core' ? 0 : LIVE_RETRIES,
     },
     target,
@@ -59,14 +70,10 @@ export async function readHeapModel(
     progress,
   )
   const threads = await threadsAndCaches(target, symbols, layout, minor, measured)
-  const cached = threads.allFound
-    ? cachedSums(
-        threads.caches,
-        measured.map(({ heaps }) => heaps),
-      )
-    : null
+  const cached = threads.allFound ? cachedSums(threads.caches, measured) : null
+  const trim = pages && trimContext(target, pages, layout, par)
   const arenas: Arena[] = measured.map((one, index) => {
-    const figures = arenaFigures(one, index, cached?.[index] ?? null)
+    const figures = arenaFigures(one, index, cached?.[index] ?? null, trim)
     anomalies.push(...figures.anomalies)
     return figures.arena
   })
@@ -82,13 +89,45 @@ export async function readHeapModel(
     arenas,
     ringClosed: ring.closed,
     mmapped,
+    parameters,
     totals: totalsOf(arenas, ring.allFound),
     threads: threads.threads,
     caches: threads.caches,
     allCachesFound: threads.allFound,
+    notes: threads.notes,
     anomalies: [...anomalies, ...threads.anomalies],
   }
   return { model, layout }
+}
+
+// Residency as the walk asks for it; null where the target knows nothing of it.
+function pagesOf(target: Target): PagesOf | null {
+  const first = target.regions()[0]
+  if (!first || target.residentPages(first.start, first.end) === null) return null
+  return (start, end) => target.residentPages(start, end)
+}
+
+function trimContext(
+  target: Target,
+  pages: PagesOf,
+  layout: GlibcLayout,
+  par: (field: number, bytes: 8 | 4) => bigint | null,
+): TrimContext {
+  const { wordBytes } = layout
+  const { hugePageBytes } = layout.par
+  const locked = target.mappingUses().filter((use) => use.locked)
+  return {
+    pagesOf: pages,
+    pageBytes: target.pageBytes,
+    wordBytes,
+    // thp_pagesize lies one word before hp_pagesize (glibc 2.35 malloc/malloc.c, struct malloc_par).
+    hugePageBytes: hugePageBytes === null ? 0 : Number(par(hugePageBytes - wordBytes, wordBytes) ?? 0n),
+    isLocked: (at) => regionAt(locked, at) !== null,
+    isBreak: (end, isContiguous) => {
+      const region = regionAt(target.regions(), end - 1n)
+      return region?.end === end && (isContiguous || region.path === '[heap]')
+    },
+  }
 }
 
 interface ThreadsAndCaches {
@@ -96,6 +135,7 @@ interface ThreadsAndCaches {
   readonly caches: readonly ThreadCache[]
   readonly anomalies: readonly Anomaly[]
   readonly allFound: boolean
+  readonly notes: readonly string[]
 }
 
 // Caches by their threads; where threads cannot be read (a core without their stacks), by the content of used chunks.
@@ -107,18 +147,33 @@ async function threadsAndCaches(
   measured: readonly MeasuredArena[],
 ): Promise<ThreadsAndCaches> {
   const found = await readThreads(target, symbols, layout, minor, measured)
-  if (found.allFound) return found
+  if (found.allFound) return { ...found, notes: brokenCaches(found.caches) }
   const watched = measured.flatMap(({ walked, partly }) => (walked ?? partly)?.tally.watched ?? [])
   const candidates = BigUint64Array.from(watched)
   const more = cachesByContent(target, candidates, layout, found.layouts, found.caches)
+  const caches = [...found.caches, ...more.caches]
+  // A thread has one, but nowhere among the used chunks is one that could be it: what lay in it would count as live.
+  const oneIsLost = more.caches.length < found.destroyed
+  const told = found.unknown === 1 ? 'the tcache of one thread' : `the tcaches of ${found.unknown} threads`
+  const byContent = `${told} could not be reached and were looked for by their content, ${more.caches.length} found: live and tcache bytes take for granted that no other is damaged or holds chunks`
   return {
     threads: found.threads,
-    caches: [...found.caches, ...more.caches],
+    caches,
+    notes: [...brokenCaches(caches), ...(measured.some(({ walked }) => walked) ? [byContent] : [])],
     anomalies: [...found.anomalies, ...more.anomalies],
     // Each tcache is a used chunk, and every chunk was looked at: empty ones can be missing, and one in which more
     // bins are broken than sound, whose chunks then count as live.
-    allFound: more.anomalies.length === 0 && measured.every(({ walked }) => walked !== null),
+    allFound: !oneIsLost && more.anomalies.length === 0 && measured.every(({ walked }) => walked !== null),
   }
+}
+
+function brokenCaches(caches: readonly ThreadCache[]): readonly string[] {
+  const broken = caches.filter(({ complete }) => !complete).length
+  if (broken === 0) return []
+  const whose = broken === 1 ? 'a tcache is' : `${broken} tcaches are`
+  return [
+    `${whose} damaged or was changing: chunks that lists do not lead to any more count as live, not as tcache`,
+  ]
 }
 
 // In ring order; main_arena last, since what the other arenas hold narrows where pieces of its heap can be.
@@ -172,5 +227,6 @@ function totalsOf(arenas: readonly Arena[], allArenas: boolean): HeapTotals {
     tcacheChunks: sum('tcacheChunks'),
     overheadBytes: sum('overheadBytes'),
     largestFreeBytes: reduce('largestFreeBytes', Math.max),
+    trimReturnsBytes: sum('trimReturnsBytes'),
   }
 }

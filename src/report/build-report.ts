@@ -40,6 +40,7 @@ export function buildReport(measured: Measured): Report {
     },
     heap: heap && heapOf(heap),
     maps: { categories },
+    ledger: measured.ledger,
     findings: findingsOf(measured),
   }
 }
@@ -53,6 +54,7 @@ function heapOf(heap: HeapModel): ReportHeapModel {
     arenas: heap.arenas.map(arenaOf),
     mmapped: { count: heap.mmapped.count, bytes: heap.mmapped.bytes },
     totals: heap.totals,
+    parameters: heap.parameters,
     sizeClasses: allSizes(heap.arenas),
     threads: [...heap.threads].sort((a, b) => a.tid - b.tid).map((thread) => threadOf(thread, heap.arenas)),
     anomalies: heap.anomalies.map(({ at, code, what }) => ({ at: hex(at), code, what })),
@@ -102,6 +104,11 @@ function arenaOf(arena: Arena): ReportArena {
     tcacheChunks: arena.tcacheChunks,
     overheadBytes: arena.overheadBytes,
     largestFreeBytes: arena.largestFreeBytes,
+    reservedBytes: arena.heaps.reduce((sum, heap) => sum + heap.reservedBytes, 0),
+    committedBytes: arena.heaps.reduce((sum, heap) => sum + heap.committedBytes, 0),
+    resident: arena.resident,
+    trimReturnsBytes: arena.trimReturnsBytes,
+    skippedBytes: arena.skippedBytes === undefined ? 0 : arena.skippedBytes,
     sizeClasses: arena.sizes && sizeClasses(arena.sizes, 'powers of two'),
     complete: arena.complete,
   }

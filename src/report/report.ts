@@ -1,8 +1,9 @@
 // The versioned document that every view draws and that scripts read. Addresses are `0x…` strings, byte counts
 // integers below 2^53; what could not be known is null.
 import type { Finding } from '../findings/finding.js'
-import type { HeapTotals, LayoutSource } from '../malloc/heap-model.js'
+import type { ArenaResidency, HeapTotals, LayoutSource, MallocParameters } from '../malloc/heap-model.js'
 import type { CategorySum } from '../maps/categories.js'
+import type { Ledger } from '../maps/ledger.js'
 
 export const SCHEMA = 'arena-inspect/1'
 
@@ -31,6 +32,18 @@ export interface ReportArena {
   readonly tcacheChunks: number | null
   readonly overheadBytes: number | null
   readonly largestFreeBytes: number | null
+  /** Address space kept for its heaps, and the readable and writable part of it. */
+  readonly reservedBytes: number
+  readonly committedBytes: number
+  /** Every resident byte of its heaps by what holds it; null where unknown. */
+  readonly resident: ArenaResidency | null
+  /** What malloc_trim(0) would give back of it; null where unknown. */
+  readonly trimReturnsBytes: number | null
+  /**
+   * Bytes of its heaps, damaged or not saved, of which no chunk could be told; 0 when every chunk was seen, null where
+   * a heap itself is unknown.
+   */
+  readonly skippedBytes: number | null
   /** By powers of two; null where not every chunk was seen. */
   readonly sizeClasses: readonly ReportSizeClass[] | null
   readonly complete: boolean
@@ -65,6 +78,8 @@ export interface ReportHeapModel {
   readonly arenas: readonly ReportArena[]
   readonly mmapped: { readonly count: number | null; readonly bytes: number | null }
   readonly totals: HeapTotals
+  /** mp_; null when it was not found. */
+  readonly parameters: MallocParameters | null
   /** Of all arenas, in finer classes: each size up to 1 KiB, then four to a power of two. */
   readonly sizeClasses: readonly ReportSizeClass[] | null
   readonly threads: readonly ReportThread[]
@@ -95,5 +110,7 @@ export interface Report {
   /** Null when no glibc malloc was found. */
   readonly heap: ReportHeapModel | null
   readonly maps: { readonly categories: readonly CategorySum[] }
+  /** Every resident byte in one line; null where residency is unknown. */
+  readonly ledger: Ledger | null
   readonly findings: readonly Finding[]
 }

@@ -7,7 +7,9 @@ import { categorize, type Piece } from '../maps/categorize.js'
 import { buildReport } from '../report/build-report.js'
 import type { Report } from '../report/report.js'
 import type { Symbols, Target } from '../target/target.js'
+import { executableHeaps, largestAnonymous } from './anonymous.js'
 import { claimsOf } from './claims.js'
+import { ledgerOf } from './ledger.js'
 
 /** What was seen, for further questions, and the report that tells it. */
 export interface Measurement {
@@ -34,7 +36,10 @@ export async function measure(
     residentBytes: (start, end) => target.residentBytes(start, end),
     programPath: target.executable,
   })
-  const problems = [...target.problems, ...(target.notes ?? []), ...(glibcSymbols?.warnings ?? [])]
+  const heap = malloc?.model ?? null
+  const problems = [...target.problems, ...(target.notes ?? [])]
+  problems.push(...(glibcSymbols?.warnings ?? []).filter((warning) => !isSaid(warning, target)))
+  problems.push(...(malloc?.model.notes ?? []))
   const unused = other !== null && !malloc && other.place !== 'libc' && isGlibcUnused(target)
   if (other) problems.push(allocatorSentence(other, malloc?.model ?? (unused ? 'unused' : null)))
   else if (!malloc) problems.push(NO_GLIBC)
@@ -44,15 +49,26 @@ export async function measure(
     pid: target.pid,
     executable: target.executable,
     threads: target.threads().length,
-    heap: malloc?.model ?? null,
+    heap,
     otherAllocator: other,
     categories: sums,
+    ledger: ledgerOf(target, pieces, heap),
+    surroundings: target.surroundings(),
+    mappings: target.regions().length,
+    executableHeaps: executableHeaps(pieces),
+    anonymous: largestAnonymous(pieces),
     problems,
     targetComplete: target.problems.length === 0,
   })
   // Another libc, or a glibc that was never asked: there are no arenas to miss.
   const nothingToMiss = !malloc && (other?.place === 'libc' || unused) && target.problems.length === 0
   return { malloc, pieces, report: nothingToMiss ? { ...report, complete: true } : report }
+}
+
+// The target's notes name another build of a file, with what helps, before gdb goes without its symbols.
+function isSaid(warning: string, { notes = [] }: Target): boolean {
+  const reason = /build-id differs: .*/.exec(warning)?.[0]
+  return reason !== undefined && notes.some((note) => note.includes(reason))
 }
 
 /** Said when no main_arena was found. */

@@ -37,7 +37,13 @@ export async function openTargetUnpacked(
   if (!unpacked) return { target: openCore(choice.path, filesOf(choice)), corePath: choice.path }
   const { file, problems } = unpacked
   try {
-    const options = { ...filesOf(choice), label: choice.path, problems, onClose: () => file.close() }
+    const options = {
+      ...filesOf(choice),
+      label: choice.path,
+      problems,
+      unpacked: true,
+      onClose: () => file.close(),
+    }
     return { target: openCore(file.path, options), corePath: file.path }
   } catch (error) {
     file.close()

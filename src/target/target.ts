@@ -1,6 +1,7 @@
 // What a core file and a live process have in common. Everything here only reads.
 import type { Address } from '../memory/address.js'
 import type { MemorySource } from '../memory/memory-source.js'
+import type { PageRuns } from '../memory/page-runs.js'
 import type { Region } from '../memory/region.js'
 
 /** One thread; what could not be known is null. */
@@ -31,6 +32,47 @@ export interface Module {
   readonly isProgram: boolean
 }
 
+/** What the kernel counts of one mapping, or of a stretch of it (/proc/PID/smaps). Bytes. */
+export interface MappingUse {
+  readonly start: Address
+  readonly end: Address
+  /** In RAM, as counted in the process's RSS: without huge pages of hugetlbfs. */
+  readonly residentBytes: number
+  /** Of residentBytes: mapped by this process only. */
+  readonly privateBytes: number
+  readonly swapBytes: number
+  /** Of residentBytes: in transparent huge pages. */
+  readonly hugeBytes: number
+  /** Pages of hugetlbfs, which the kernel keeps out of RSS. */
+  readonly hugetlbBytes: number
+  /** mlock'ed: MADV_DONTNEED is refused there. */
+  readonly locked: boolean
+}
+
+/** Sums over a whole target. Bytes; null where they are not told. */
+export interface ProcessMemoryTotals {
+  /** VmRSS, as ps and top show it; of a core what it holds data for. */
+  readonly rssBytes: number | null
+  readonly swapBytes: number | null
+}
+
+/** What surrounds a live process and shapes how its malloc behaves; null members could not be read. */
+export interface Surroundings {
+  /** CPUs of the machine that are online: what glibc multiplies to limit arenas (up to 2.43). */
+  readonly onlineCpus: number | null
+  /** CPUs that the process may run on (Cpus_allowed). */
+  readonly allowedCpus: number | null
+  /** CPUs that its cgroup's quota amounts to (v1 cfs_quota, v2 cpu.max), the least of all levels; null: no quota. */
+  readonly quotaCpus: number | null
+  /** Memory limit of its cgroup, the least of all levels, and what is charged there; null: no limit. */
+  readonly memoryLimitBytes: number | null
+  readonly memoryUsedBytes: number | null
+  /** vm.max_map_count. */
+  readonly mostMappings: number | null
+  /** What malloc was told at its start: MALLOC_* and GLIBC_TUNABLES of its environment; null when unreadable. */
+  readonly mallocEnvironment: readonly (readonly [name: string, value: string])[] | null
+}
+
 /** A core file or a live process, opened for reading. */
 export interface Target {
   readonly kind: 'core' | 'live' | 'gdb'
@@ -54,6 +96,17 @@ export interface Target {
   modules(): readonly Module[]
   /** Bytes of [start, end) that are in RAM now; null where that cannot be known (a core). */
   residentBytes(start: Address, end: Address): number | null
+  /**
+   * Which pages of [start, end) hold memory of their own: in RAM now, or of a core those that the kernel saved (in RAM
+   * or swapped out then). Null where it cannot be known.
+   */
+  residentPages(start: Address, end: Address): PageRuns | null
+  /** The kernel's counts by mapping, sorted; empty where there are none (a core). */
+  mappingUses(): readonly MappingUse[]
+  /** Null where nothing is told. */
+  memoryTotals(): ProcessMemoryTotals | null
+  /** Null on a core. */
+  surroundings(): Surroundings | null
   /** Looks at the process again: regions, threads and modules are as of now. Nothing to do on a core. */
   refresh(): void
   close(): void

@@ -95,6 +95,11 @@ function fakeArena(index: number): ReportArena {
     tcacheChunks: broken ? null : 0,
     overheadBytes: broken ? null : 2256,
     largestFreeBytes: broken ? null : 12 * MiB,
+    skippedBytes: broken ? 4 * MiB : 0,
+    reservedBytes: HEAP_BYTES,
+    committedBytes: HEAP_BYTES,
+    resident: null,
+    trimReturnsBytes: null,
     sizeClasses: null,
     complete: !broken,
   }
@@ -153,7 +158,9 @@ export function fakeReport(): Report {
         tcacheChunks: sum((arena) => arena.tcacheChunks),
         overheadBytes: sum((arena) => arena.overheadBytes),
         largestFreeBytes: 12 * MiB,
+        trimReturnsBytes: null,
       },
+      parameters: null,
       sizeClasses: null,
       threads: [],
       anomalies: [
@@ -165,6 +172,7 @@ export function fakeReport(): Report {
       ],
     },
     maps: { categories: categories() },
+    ledger: null,
     findings: [
       {
         rule: 'large-stacks',

@@ -51,7 +51,7 @@ export interface Running {
 export async function start(
   program: string,
   args: readonly string[] = [],
-  options: { cwd?: string; env?: NodeJS.ProcessEnv; uid?: number } = {},
+  options: { cwd?: string; env?: NodeJS.ProcessEnv; uid?: number; detached?: boolean } = {},
 ): Promise<Running> {
   const child = spawn('/bin/sh', ['-c', 'ulimit -c unlimited; exec "$0" "$@"', program, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -44,7 +44,8 @@ export function anonymousMemory(
   return stretches
 }
 
-function isAnonymous({ permissions, path }: Region, includeBrk: boolean): boolean {
+/** Private readable and writable memory of no file; `[heap]` only when asked. */
+export function isAnonymous({ permissions, path }: Region, includeBrk: boolean): boolean {
   if (!permissions.read || !permissions.write || permissions.shared) return false
   return path === null || path.startsWith('[anon') || (includeBrk && path === '[heap]')
 }

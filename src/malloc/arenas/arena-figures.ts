@@ -3,19 +3,23 @@ import { hex } from '../../memory/address.js'
 import { SizeHistogram } from '../chunks/size-classes.js'
 import type { Anomaly, Arena } from '../heap-model.js'
 import type { MeasuredArena } from './measure-arena.js'
+import { residencyOf, type TrimContext } from './residency.js'
 
 /** Chunks of one arena that lie in tcaches. */
 export interface CachedSum {
   readonly chunks: number
   readonly bytes: number
   readonly sizes: SizeHistogram
+  /** Of `bytes`: without memory behind them. */
+  readonly absentBytes: number
 }
 
-/** The arena at position `index` of the ring. `cached` null: not all tcaches are known. */
+/** The arena at position `index` of the ring. `cached` null: not all tcaches are known. `trim` null: residency is unknown. */
 export function arenaFigures(
   measured: MeasuredArena,
   index: number,
   cached: CachedSum | null,
+  trim: TrimContext | null,
 ): { arena: Arena; anomalies: readonly Anomaly[] } {
   const { header, fast, walked, topBytes } = measured
   const anomalies = [...measured.anomalies]
@@ -37,6 +41,7 @@ export function arenaFigures(
     anomalies.push({ at: measured.address, code: 'lists-exceed-used', what })
   }
   const sound = excessive ? null : live
+  const residency = sound && trim ? residencyOf(trim, measured, cached) : null
   const arena: Arena = {
     index,
     address: measured.address,
@@ -60,6 +65,8 @@ export function arenaFigures(
     largestFreeBytes: excess ? null : (binnedSum?.largestBytes ?? null),
     sizes: sound && walked ? { live: sound.sizes, free: walked.tally.free } : null,
     skippedBytes: skippedBytesOf(measured),
+    resident: residency?.resident ?? null,
+    trimReturnsBytes: residency?.trimReturnsBytes ?? null,
     complete: known && anomalies.length === 0,
   }
   return { arena, anomalies }

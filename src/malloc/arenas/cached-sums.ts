@@ -1,18 +1,20 @@
 // Which arena's chunks lie in which tcache: caches hold chunks of any arena.
 
 import { SizeHistogram } from '../chunks/size-classes.js'
-import type { Heap } from '../heap-model.js'
 import type { ThreadCache } from '../threads/thread-cache.js'
 import type { CachedSum } from './arena-figures.js'
+import type { MeasuredArena } from './measure-arena.js'
 
-/** Cached chunks by arena, in the order of `heapsOf`; chunks in no heap are not counted. */
+/** Cached chunks by arena, in the order of `arenas`; chunks in no heap are not counted. */
 export function cachedSums(
   caches: readonly ThreadCache[],
-  heapsOf: readonly (readonly Heap[])[],
+  arenas: readonly MeasuredArena[],
 ): readonly CachedSum[] {
-  const sums = heapsOf.map(() => ({ chunks: 0, bytes: 0, sizes: new SizeHistogram() }))
-  const ranges = heapsOf
-    .flatMap((heaps, arena) => heaps.map((heap) => ({ start: heap.address, size: heap.sizeBytes, arena })))
+  const sums = arenas.map(() => ({ chunks: 0, bytes: 0, absentBytes: 0, sizes: new SizeHistogram() }))
+  const ranges = arenas
+    .flatMap(({ heaps }, arena) =>
+      heaps.map((heap) => ({ start: heap.address, size: heap.sizeBytes, arena })),
+    )
     .sort((a, b) => (a.start < b.start ? -1 : 1))
   const arenaOf = (chunk: bigint): number => {
     let low = 0
@@ -27,12 +29,14 @@ export function cachedSums(
   }
   for (const cache of caches) {
     cache.chunks.forEach((chunk, index) => {
-      const sum = sums[arenaOf(chunk)]
+      const arena = arenaOf(chunk)
+      const sum = sums[arena]
       if (!sum) return
       const size = cache.sizes[index]!
       sum.chunks++
       sum.bytes += size
       sum.sizes.add(size)
+      sum.absentBytes += arenas[arena]!.walked?.tally.pages?.absentAt(Number(chunk), size) ?? 0
     })
   }
   return sums

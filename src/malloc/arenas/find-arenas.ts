@@ -2,7 +2,7 @@
 import { type Address, address } from '../../memory/address.js'
 import type { PageCache } from '../../memory/page-cache.js'
 import type { Target } from '../../target/target.js'
-import { anonymousMemory } from './anonymous-memory.js'
+import { anonymousMemory, isAnonymous } from './anonymous-memory.js'
 import { heapMaxCandidates } from './heap-chain.js'
 
 /** A heap_info whose arena lies in it: the first heap of that arena. */
@@ -35,6 +35,35 @@ export function findFirstHeaps(target: Target, memory: PageCache): readonly Foun
       looks++
       const arena = firstArenaAt(memory, at, word)
       if (arena !== null) found.push({ heap: address(at), arena })
+      if (found.length >= MOST_FOUND) return found
+    }
+  }
+  return found
+}
+
+/**
+ * As findFirstHeaps, at multiples of `heapMaxBytes` only, without `known` heaps, and with what stands beside threads'
+ * stacks. Of a live target only pages in RAM are looked at.
+ */
+export function otherFirstHeaps(
+  target: Target,
+  memory: PageCache,
+  known: ReadonlySet<bigint>,
+  heapMaxBytes: bigint,
+): readonly FoundHeap[] {
+  const found: FoundHeap[] = []
+  let looks = 0
+  for (const region of target.regions()) {
+    if (!isAnonymous(region, false)) continue
+    const first = (region.start + heapMaxBytes - 1n) & ~(heapMaxBytes - 1n)
+    for (let at = first; at < region.end && looks < MOST_LOOKS; at += heapMaxBytes) {
+      if (known.has(at)) continue
+      looks++
+      const heap = address(at)
+      if (target.kind !== 'core' && target.residentBytes(heap, address(at + BigInt(target.pageBytes))) === 0)
+        continue
+      const arena = firstArenaAt(memory, at, target.wordBytes)
+      if (arena !== null) found.push({ heap, arena })
       if (found.length >= MOST_FOUND) return found
     }
   }

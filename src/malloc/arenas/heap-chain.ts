@@ -12,16 +12,35 @@ export interface HeapChain {
 }
 
 const MIB = 1n << 20n
+// Of all machines that glibc runs on.
+const LEAST_HUGE_PAGE = 64n << 10n
+const MOST_HUGE_PAGE = 16n << 30n
 
 /**
- * HEAP_MAX_SIZE candidates: the constant (64 MiB; 1 MiB on 32 bit), then 4 × huge page for glibc 2.35–2.41 with
- * glibc.malloc.hugetlb ≥ 2 (2 MiB, 32 MiB, 512 MiB and 1 GiB pages).
+ * HEAP_MAX_SIZE candidates, the likeliest first: 4 × `hugePageBytes` (`hugePageOfHeaps`) unless that is 0, the
+ * constant (64 MiB; 1 MiB on 32 bit), then what it is with other huge pages (2 MiB, 32 MiB, 512 MiB and 1 GiB).
  */
-export function heapMaxCandidates(wordBytes: 8 | 4): readonly bigint[] {
+export function heapMaxCandidates(wordBytes: 8 | 4, hugePageBytes = 0n): readonly bigint[] {
+  const known = hugePageBytes === 0n ? [] : [4n * hugePageBytes]
   const usual = wordBytes === 8 ? 64n * MIB : MIB
-  return [usual, 8n * MIB, 128n * MIB, 2048n * MIB, 4096n * MIB].filter(
-    (size, index) => index === 0 || size !== usual,
-  )
+  return [...new Set([...known, usual, 8n * MIB, 128n * MIB, 2048n * MIB, 4096n * MIB])]
+}
+
+/**
+ * The page size that HEAP_MAX_SIZE is 4 of: mp_.hp_pagesize of glibc 2.35 to 2.41 (glibc.malloc.hugetlb ≥ 2); 0 where
+ * it is not set, not known, or no page size, and in other versions. `minor`: of glibc 2.x, if known.
+ */
+export function hugePageOfHeaps(
+  memory: PageCache,
+  mallocPar: Address | null,
+  { par, arena, wordBytes }: GlibcLayout,
+  minor: number | null,
+): bigint {
+  const follows = minor === null ? arena.fastbins !== null : minor >= 35 && minor < 42
+  if (!follows || mallocPar === null || par.hugePageBytes === null) return 0n
+  const bytes = memory.word(mallocPar + BigInt(par.hugePageBytes), wordBytes) ?? 0n
+  const isPageSize = bytes >= LEAST_HUGE_PAGE && bytes <= MOST_HUGE_PAGE && (bytes & (bytes - 1n)) === 0n
+  return isPageSize ? bytes : 0n
 }
 
 /**
@@ -33,17 +52,25 @@ export function readHeapChain(
   arena: Address,
   top: Address,
   layout: GlibcLayout,
+  hugePageBytes: bigint,
 ): HeapChain {
   let longest: HeapChain | null = null
-  for (const reserved of heapMaxCandidates(layout.wordBytes)) {
+  for (const reserved of heapMaxCandidates(layout.wordBytes, hugePageBytes)) {
     const newest = top & ~(reserved - 1n)
     if (newest === 0n) continue
     if (memory.word(newest + BigInt(layout.heapInfo.arena), layout.wordBytes) !== arena) continue
-    const chain = chainFrom(memory, arena, newest, layout, reserved)
+    const chain = endingWith(top, chainFrom(memory, arena, newest, layout, reserved))
     if (!chain.damage) return chain
     if (longest === null || chain.heaps.length > longest.heaps.length) longest = chain
   }
   return longest ?? damaged([], top, `no heap_info of arena ${hex(arena)} lies below its top ${hex(top)}`)
+}
+
+// Of an address far off, the largest sizes lead to heaps that have nothing to do with it.
+function endingWith(top: Address, chain: HeapChain): HeapChain {
+  const newest = chain.heaps.at(-1)
+  if (chain.damage || !newest || top < newest.address + BigInt(newest.sizeBytes)) return chain
+  return damaged([], top, `top ${hex(top)} lies behind the newest heap ${hex(newest.address)}`)
 }
 
 function chainFrom(

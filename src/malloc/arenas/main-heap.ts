@@ -2,7 +2,7 @@
 import { type Address, address, offset } from '../../memory/address.js'
 import type { MemorySource } from '../../memory/memory-source.js'
 import { BlockReader } from '../chunks/block-reader.js'
-import { Tally } from '../chunks/tally.js'
+import type { Tally } from '../chunks/tally.js'
 import { type Segment, type WalkResult, walkSegment } from '../chunks/walk.js'
 import type { Heap } from '../heap-model.js'
 import { type GlibcLayout, PREV_INUSE } from '../layout.js'
@@ -31,6 +31,9 @@ export interface MainHeap {
 export interface MainHeapFailure {
   readonly at: Address
   readonly ended: WalkResult['ended']
+  /** Of a non-contiguous heap: the pieces that were found whole, and where the others can be. */
+  readonly found?: readonly Heap[]
+  readonly stretches?: readonly AnonymousStretch[]
 }
 
 const MOST_PIECES = 100_000
@@ -45,16 +48,16 @@ const ABSENT_COST = 64
 /**
  * Finds and walks the main heap. Contiguous: from sbrk_base on; behind two fenceposts the next piece is the first
  * place from which a walk ends properly. Otherwise pieces are looked for in `stretches` until their sizes make up
- * system_mem.
+ * system_mem. Chunks are added to `tally`, on failure those before it.
  */
 export function walkMainHeap(
   memory: MemorySource,
   extent: MainExtent,
   layout: GlibcLayout,
-  watched: ReadonlySet<number>,
+  tally: Tally,
   stretches: () => readonly AnonymousStretch[],
 ): MainHeap | MainHeapFailure {
-  const pieces = new Pieces(memory, extent, layout, new Tally(watched))
+  const pieces = new Pieces(memory, extent, layout, tally)
   return extent.isContiguous ? pieces.alongBrk() : pieces.among(stretches())
 }
 
@@ -111,7 +114,7 @@ class Pieces {
         at = Math.max(pageEnd(stretch.start, at + 1), pageEnd(stretch.start, taken))
       }
     }
-    return { at: this.extent.top, ended: 'size' }
+    return { at: this.extent.top, ended: 'size', found: this.#heaps, stretches }
   }
 
   #whole(): MainHeap {

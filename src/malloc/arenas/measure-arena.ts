@@ -3,9 +3,11 @@ import { type Address, address, hex } from '../../memory/address.js'
 import { MemoryFault } from '../../memory/memory-fault.js'
 import type { PageCache } from '../../memory/page-cache.js'
 import { type ListSum, walkBins, walkFastbins } from '../chunks/bins.js'
+import { type PagesOf, PageTally } from '../chunks/page-tally.js'
 import { Tally } from '../chunks/tally.js'
 import { walkSegment } from '../chunks/walk.js'
 import { damageAnomalies } from '../damage/damage-anomalies.js'
+import { type MainHeapParts, withDamagedPieces } from '../damage/damaged-pieces.js'
 import { listNodes } from '../damage/list-nodes.js'
 import { walkDamaged } from '../damage/walk-damaged.js'
 import type { Anomaly, Heap } from '../heap-model.js'
@@ -27,6 +29,11 @@ export interface ArenaContext {
   readonly watched: ReadonlySet<number>
   /** Where pieces of a non-contiguous main heap can be. */
   readonly mainStretches: () => readonly AnonymousStretch[]
+  /** Which pages are in RAM; null where nothing is known of any. */
+  readonly pagesOf: PagesOf | null
+  readonly pageBytes: number
+  /** That the size of heaps follows (`hugePageOfHeaps`), 0 when it does not. */
+  readonly hugePageBytes: bigint
   /** Times an arena that changed under the read is read again. 0 on a core. */
   readonly retries: number
 }
@@ -122,13 +129,18 @@ function measureOnce(
     const what = `arena ${hex(at)}: system_mem is ${hex(BigInt(read.systemBytes))}, expected at most ${hex(BigInt(most))}: overwritten`
     anomalies.push({ at, code: 'system-bytes-impossible', what })
   }
-  const fast = walkFastbins(memory, at, layout, header.systemBytes)
+  const fastChunks: number[] = []
+  const fast = walkFastbins(memory, at, layout, header.systemBytes, (chunk) => fastChunks.push(Number(chunk)))
+  const tally = newTally(context, fastChunks)
   const topBytes = sizeOfTop(context, header, at, anomalies)
   const extent = isMain
-    ? measureMain(context, header, topBytes, anomalies)
-    : measureChained(context, header, at, anomalies)
-  const { heaps, walked } = extent
-  const partly = still && extent.stopped ? walkAround(context, header, at, heaps, anomalies) : null
+    ? measureMain(context, header, topBytes, tally, anomalies)
+    : measureChained(context, header, at, tally, anomalies)
+  tally.pages?.end()
+  const { walked } = extent
+  const around = still && extent.stopped ? walkAround(context, header, at, extent, anomalies) : null
+  const partly = around?.partly ?? null
+  const heaps = around?.heaps ?? extent.heaps
   const binned = walked || !still ? null : walkBins(memory, at, layout, header.systemBytes)
   for (const damage of [fast.damage, binned?.damage]) if (damage) anomalies.push(damage)
   const systemBytes = possible ? header.systemBytes : null
@@ -147,11 +159,19 @@ function measureOnce(
   }
 }
 
+function newTally({ watched, pagesOf, pageBytes, layout }: ArenaContext, fast: readonly number[]): Tally {
+  if (!pagesOf) return new Tally(watched)
+  const fastChunks = Float64Array.from(fast).sort()
+  return new Tally(watched, new PageTally({ pagesOf, pageBytes, wordBytes: layout.wordBytes, fastChunks }))
+}
+
 interface Extent {
   readonly heaps: readonly Heap[]
   readonly walked: WalkedArena | null
   /** The heaps are known, but a walk of one met damage. */
   readonly stopped: boolean
+  /** A main heap in pieces, of which not all could be walked: where the rest can be. */
+  readonly parts?: MainHeapParts
 }
 
 // The second walk, of an arena in which the first met damage.
@@ -159,19 +179,23 @@ function walkAround(
   { memory, layout, watched, mainArena }: ArenaContext,
   { top, systemBytes }: ArenaHeader,
   at: Address,
-  heaps: readonly Heap[],
+  extent: Extent,
   anomalies: Anomaly[],
-): PartlyWalkedArena {
+): { readonly partly: PartlyWalkedArena; readonly heaps: readonly Heap[] } {
   const nodes = listNodes(memory, at, layout, systemBytes)
+  const { parts } = extent
+  const heaps = parts ? withDamagedPieces(memory, layout, nodes, parts) : extent.heaps
+  const held = heaps.reduce((sum, heap) => sum + heap.sizeBytes, 0)
   const tally = new Tally(watched)
   const segments = segmentsOf({ address: at, isMain: at === mainArena, top, heaps }, layout)
   const walks = segments.map((segment) => ({
     segment,
     gaps: walkDamaged(memory, segment, layout, nodes, { tally }).gaps,
   }))
-  const damage = damageAnomalies(memory, at, layout, walks)
+  const missingBytes = parts ? systemBytes - held : 0
+  const damage = damageAnomalies(memory, at, layout, walks, missingBytes)
   anomalies.push(...damage.anomalies)
-  return { tally, skippedBytes: damage.skippedBytes }
+  return { partly: { tally, skippedBytes: damage.skippedBytes }, heaps }
 }
 
 // system_mem counts all between sbrk_base and top. It can be wrong by damage, but memory far larger is not one heap.
@@ -181,12 +205,12 @@ function measureMain(
   context: ArenaContext,
   header: ArenaHeader,
   topBytes: number | null,
+  tally: Tally,
   anomalies: Anomaly[],
 ): Extent {
-  const { sbrkBase, layout, watched, memory } = context
+  const { sbrkBase, layout, memory } = context
   const { systemBytes, top } = header
-  if (systemBytes === 0)
-    return { heaps: [], walked: { tally: new Tally(), overheadBytes: 0 }, stopped: false }
+  if (systemBytes === 0) return { heaps: [], walked: { tally, overheadBytes: 0 }, stopped: false }
   const isContiguous = (header.flags & NONCONTIGUOUS) === 0
   const isPossible = (base: bigint, size: number) =>
     top >= base && Number(top - base) + size <= systemBytes + MOST_UNCOUNTED
@@ -196,12 +220,16 @@ function measureMain(
     return { heaps: [], walked: null, stopped: false }
   }
   const extent = { top, topBytes, systemBytes, sbrkBase, isContiguous }
-  const main = walkMainHeap(memory.source, extent, layout, watched, context.mainStretches)
+  const main = walkMainHeap(memory.source, extent, layout, tally, context.mainStretches)
   if ('ended' in main) {
     if (isContiguous) return { heaps: [brkArea(sbrkBase, top, topBytes)], walked: null, stopped: true }
-    const what = 'the main heap is in several pieces, of which not all were found'
-    anomalies.push({ at: main.at, code: 'walk-stopped', what })
-    return { heaps: [], walked: null, stopped: false }
+    const { found = [], stretches = [] } = main
+    return {
+      heaps: found,
+      walked: null,
+      stopped: true,
+      parts: { top, topBytes, systemBytes, found, stretches },
+    }
   }
   const held = main.heaps.reduce((sum, heap) => sum + heap.sizeBytes, 0) + main.foreignBytes
   const place = { address: context.mainArena, isMain: true, top, heaps: main.heaps }
@@ -225,10 +253,11 @@ function measureChained(
   context: ArenaContext,
   header: ArenaHeader,
   at: Address,
+  tally: Tally,
   anomalies: Anomaly[],
 ): Extent {
   const { memory, layout } = context
-  const chain = readHeapChain(memory, at, header.top, layout)
+  const chain = readHeapChain(memory, at, header.top, layout, context.hugePageBytes)
   const { heaps } = chain
   if (chain.damage) {
     anomalies.push(chain.damage)
@@ -240,7 +269,6 @@ function measureChained(
     anomalies.push({ at, code: 'system-bytes-differ', what })
     return { heaps, walked: null, stopped: false }
   }
-  const tally = new Tally(context.watched)
   let before = 0
   for (const segment of segmentsOf({ address: at, isMain: false, top: header.top, heaps }, layout)) {
     const walk = walkSegment(memory.source, segment, layout.wordBytes, layout.chunkAlign, { tally })

@@ -6,6 +6,7 @@ import { hasBins } from '../detect/probe-main-arena.js'
 import type { Anomaly } from '../heap-model.js'
 import type { GlibcLayout } from '../layout.js'
 import { findFirstHeaps } from './find-arenas.js'
+import { skippedArenas } from './skipped-arenas.js'
 
 /** The arenas that were found. */
 export interface Ring {
@@ -24,11 +25,37 @@ export interface Ring {
 
 /** glibc's limit follows the number of CPUs; a ring longer than this is damage. */
 const MOST_ARENAS = 65_536
+const LIVE_LOOKS = 3
 
-/** Follows malloc_state.next from `main`; behind a break, arenas are looked for by their heaps. */
-export function readRing(target: Target, memory: PageCache, main: Address, layout: GlibcLayout): Ring {
-  const { arenas, broken } = followRing(memory, main, layout)
-  if (!broken) return { arenas, closed: true, allFound: true, anomalies: [] }
+/**
+ * Follows malloc_state.next from `main`; behind a break, and where a closed ring leaves some out, arenas are looked for
+ * by their heaps. `hugePageBytes`: as `hugePageOfHeaps` tells.
+ */
+export function readRing(
+  target: Target,
+  memory: PageCache,
+  main: Address,
+  layout: GlibcLayout,
+  hugePageBytes: bigint,
+): Ring {
+  for (let looks = 1; ; looks++) {
+    const { arenas, broken } = followRing(memory, main, layout)
+    if (broken) return behindBreak(target, memory, main, layout, { arenas, broken })
+    const skipped = skippedArenas(target, memory, arenas, layout, hugePageBytes)
+    if (!skipped) return { arenas, closed: true, allFound: true, anomalies: [] }
+    // A new thread's arena can have joined a live ring behind our back.
+    if (target.kind === 'core' || looks > LIVE_LOOKS) return { ...skipped, closed: true }
+    memory.clear()
+  }
+}
+
+function behindBreak(
+  target: Target,
+  memory: PageCache,
+  main: Address,
+  layout: GlibcLayout,
+  { arenas, broken }: { arenas: readonly Address[]; broken: Break },
+): Ring {
   const known = new Set<bigint>(arenas)
   const lost = findFirstHeaps(target, memory)
     .map(({ arena }) => arena)

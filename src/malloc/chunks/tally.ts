@@ -1,4 +1,5 @@
 // What a walk adds up over the segments of one arena.
+import type { PageTally } from './page-tally.js'
 import { SizeHistogram } from './size-classes.js'
 
 /** Sums over the chunks of an arena as the linear walk tells them apart, without the free lists' knowledge. */
@@ -19,7 +20,11 @@ export class Tally {
   /** Chunks in use of the size `watchedBytes`, by address: where a tcache_perthread_struct may be. */
   readonly watched: bigint[] = []
 
-  constructor(readonly watchedBytes: ReadonlySet<number> = new Set()) {}
+  /** `pages` null: residency is not asked for. */
+  constructor(
+    readonly watchedBytes: ReadonlySet<number> = new Set(),
+    readonly pages: PageTally | null = null,
+  ) {}
 }
 
 /** More structs than threads that anyone runs; a heap full of chunks of that size holds something else. */

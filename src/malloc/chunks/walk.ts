@@ -63,6 +63,7 @@ export function walkSegment(
   const sizeAt = word / 4
   const headerBytes = 2 * word
   const wide = word === 8
+  tally?.pages?.begin(segment)
   let at = options.from ?? segment.first
   let pending = -1
   let pendingSize = 0
@@ -84,6 +85,7 @@ export function walkSegment(
       if (size < minSize || at + size > end) return { ended: 'size', stoppedAt: at, previous: pending }
       if (tally) {
         tally.topBytes += size
+        tally.pages?.top(at, size)
         tally.fenceBytes += end - at - size
       }
       visit?.(at, size, 'top')
@@ -137,6 +139,7 @@ export function countChunk(tally: Tally, segment: Segment, at: number, size: num
     tally.usedBytes += size
     tally.used.chunks[index]!++
     tally.used.bytes[index]! += size
+    if (tally.pages !== null && at + size > tally.pages.next) tally.pages.used(at, size)
     if (tally.watchedBytes.has(size) && tally.watched.length < MOST_WATCHED) {
       tally.watched.push(segment.origin + BigInt(at))
     }
@@ -144,6 +147,7 @@ export function countChunk(tally: Tally, segment: Segment, at: number, size: num
     const index = classOf(size)
     tally.freeChunks++
     tally.freeBytes += size
+    tally.pages?.free(at, size)
     if (size > tally.largestFreeBytes) tally.largestFreeBytes = size
     tally.free.chunks[index]!++
     tally.free.bytes[index]! += size

@@ -19,17 +19,19 @@ const MOST_TOLD = 20
 
 /**
  * One anomaly `walk-stopped` for each damaged place of the arena at `arena` (the first of many), and one
- * `partly-walked` that says what share of its heaps was walked.
+ * `partly-walked` that says what share of its heaps was walked. `missingBytes` of its system bytes are in pieces that
+ * were not found; they count as skipped.
  */
 export function damageAnomalies(
   memory: PageCache,
   arena: Address,
   layout: GlibcLayout,
   walks: readonly BrokenWalk[],
+  missingBytes: number,
 ): { readonly anomalies: readonly Anomaly[]; readonly skippedBytes: number } {
   const anomalies: Anomaly[] = []
-  let whole = 0
-  let skippedBytes = 0
+  let whole = missingBytes
+  let skippedBytes = missingBytes
   let places = 0
   for (const { segment, gaps } of walks) {
     whole += segment.end - segment.first
@@ -42,6 +44,10 @@ export function damageAnomalies(
       const what = `chunk ${hex(at)} of arena ${hex(arena)}: ${gapText(memory, layout, segment, gap)}`
       anomalies.push({ at, code: 'walk-stopped', what })
     }
+  }
+  if (missingBytes > 0) {
+    const what = `the main heap is in several pieces: those with ${missingBytes} of its bytes were not found`
+    anomalies.push({ at: arena, code: 'heap-piece-missing', what })
   }
   const share = percentOf(whole - skippedBytes, whole)
   const many = places > MOST_TOLD ? ` around ${places} damaged places` : ''

@@ -23,6 +23,9 @@ export interface ThreadsMalloc {
    * only their content can tell (`cachesByContent`).
    */
   readonly allFound: boolean
+  /** Threads of which it is not known whether they have a cache, and those of them that have one which is destroyed. */
+  readonly unknown: number
+  readonly destroyed: number
   /** `no-tcache`: a glibc before 2.26. `none`: no place of thread-local memory qualifies as the variable tcache. */
   readonly how: 'tls-scan' | 'no-tcache' | 'none'
   /** Layouts that a tcache of this target can have: the one that was seen, else all that are possible. */
@@ -64,6 +67,8 @@ export async function readThreads(
     caches: threads.flatMap(({ cache }) => cache ?? []),
     anomalies: reader.anomalies,
     allFound: layouts.length === 0 || (threads.length > 0 && reader.unknown === 0),
+    unknown: reader.unknown,
+    destroyed: reader.destroyed,
     how: layouts.length === 0 ? 'no-tcache' : offsets.tcache === null ? 'none' : 'tls-scan',
     layouts: offsets.layout ? [offsets.layout] : layouts,
   }
@@ -85,6 +90,8 @@ class ThreadReader {
   readonly anomalies: Anomaly[] = []
   /** Threads of which it is not known whether they have a cache. */
   unknown = 0
+  /** Of those: their pointer leads to no cache, but it is not null. */
+  destroyed = 0
   readonly #arenas: ReadonlySet<bigint>
   readonly #judged = new Map<bigint, boolean>()
 
@@ -147,6 +154,7 @@ class ThreadReader {
       return reading.cache
     }
     this.unknown++
+    this.destroyed++
     this.#note(variable, 'tcache-broken', `the tcache pointer of thread ${tid} is ${hex(at)}, no tcache`)
     return null
   }

@@ -1,18 +1,22 @@
 // A core file as a target.
 import { closeSync } from 'node:fs'
-import { address } from '../../memory/address.js'
+import { type Address, address, offset } from '../../memory/address.js'
 import type { MemorySource } from '../../memory/memory-source.js'
+import type { PageRuns } from '../../memory/page-runs.js'
 import { type Region, regionAt } from '../../memory/region.js'
-import type { Module, Target, Thread } from '../target.js'
-import { addressOf } from './address-key.js'
+import type { Module, ProcessMemoryTotals, Target, Thread } from '../target.js'
+import { addressOf, keyOf } from './address-key.js'
 import { CoreMemory, SavedMemory } from './core-memory.js'
 import { AUXV, type CoreNotes } from './core-notes.js'
+import { dataRuns } from './file-holes.js'
 import { type FileRuns, findFileRuns } from './file-runs.js'
 import { lostStacks } from './lost-stacks.js'
 import { type CoreModule, type FileOptions, findModules, MAX_MODULES } from './modules.js'
 import { otherBuilds } from './other-builds.js'
 import type { RecognisedCore } from './recognise.js'
 import { findRegions } from './regions.js'
+import type { RunTable } from './run-table.js'
+import { savedPages } from './saved-pages.js'
 import { type Segments, savedRuns } from './segments.js'
 import { unsavedHeaps } from './unsaved-heaps.js'
 
@@ -23,7 +27,7 @@ export interface CoreParts {
   readonly segments: Segments
   readonly notes: CoreNotes
   readonly problems: readonly string[]
-  readonly options: FileOptions & { readonly onClose?: () => void }
+  readonly options: FileOptions & { readonly onClose?: () => void; readonly unpacked?: boolean }
 }
 
 const MAX_PATH = 4096
@@ -46,6 +50,7 @@ export class CoreTarget implements Target {
   readonly #threads: readonly Thread[]
   #regions: readonly Region[] | null = null
   #fileRuns: FileRuns | null = null
+  #data: { readonly runs: RunTable | null } | null = null
   #closed = false
 
   constructor(parts: CoreParts) {
@@ -100,7 +105,34 @@ export class CoreTarget implements Target {
     return this.#modules
   }
 
-  residentBytes(): null {
+  residentBytes(start: Address, end: Address): number | null {
+    const pages = this.#isUnsavedFile(start, end) ? null : this.residentPages(start, end)
+    return pages ? pages.bytesIn(pages.start, pages.end) : null
+  }
+
+  residentPages(start: Address, end: Address): PageRuns | null {
+    const { core, options, segments } = this.#parts
+    this.#data ??= { runs: options.unpacked ? null : dataRuns(core.fd) }
+    const { runs } = this.#data
+    // The range that ends with the address space would end at key 0.
+    return runs && savedPages(segments, runs, keyOf(start), keyOf(offset(end, -1)) + 1)
+  }
+
+  mappingUses(): readonly [] {
+    return []
+  }
+
+  memoryTotals(): ProcessMemoryTotals | null {
+    let sum = 0
+    for (const { start, end } of this.regions()) {
+      const pages = this.residentPages(start, end)
+      if (!pages) return null
+      sum += pages.bytesIn(pages.start, pages.end)
+    }
+    return { rssBytes: sum, swapBytes: null }
+  }
+
+  surroundings(): null {
     return null
   }
 
@@ -112,6 +144,15 @@ export class CoreTarget implements Target {
     closeSync(this.#parts.core.fd)
     this.#fileRuns?.close()
     this.#parts.options.onClose?.()
+  }
+
+  // The kernel saves no clean page of a file (coredump_filter): whether it was in RAM is unknown.
+  #isUnsavedFile(start: Address, end: Address): boolean {
+    const region = regionAt(this.regions(), start)
+    if (!region?.path?.startsWith('/')) return false
+    const { ranges, promised } = this.#parts.segments
+    const index = ranges.find(keyOf(start))
+    return index < 0 || promised[index]! < ranges.ends[index]! - ranges.starts[index]! || end > region.end
   }
 
   #mainStackPointer(): bigint | null {

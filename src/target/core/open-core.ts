@@ -21,6 +21,8 @@ export interface CoreOptions extends FileOptions {
   readonly label?: string
   /** What is already known to be wrong with it, in sentences. */
   readonly problems?: readonly string[]
+  /** The file was unpacked, so that its holes say nothing but zeros. */
+  readonly unpacked?: boolean
   /** Called once when the target is closed. */
   readonly onClose?: () => void
 }

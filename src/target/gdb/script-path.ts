@@ -1,11 +1,14 @@
-// Where the gdb script of this package is.
+// Where the gdb scripts of this package are.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { packageRoot } from './package-root.js'
 
-/** Path of gdb-scripts/arena_inspect.py of the package that `from` belongs to; null when it is not there. */
-export function scriptPath(from: string = import.meta.url): string | null {
+/** Path of gdb-scripts/`name` of the package that `from` belongs to; null when it is not there. */
+export function scriptPath(
+  from: string = import.meta.url,
+  name: 'arena_inspect.py' | 'arena_inspect_control.py' = 'arena_inspect.py',
+): string | null {
   const root = packageRoot(from)
-  const script = root === null ? null : join(root, 'gdb-scripts', 'arena_inspect.py')
+  const script = root === null ? null : join(root, 'gdb-scripts', name)
   return script !== null && existsSync(script) ? script : null
 }

@@ -1,14 +1,25 @@
 // A running process as a target: read through /proc, never stopped, never written.
 import type { Address } from '../../memory/address.js'
+import type { PageRuns } from '../../memory/page-runs.js'
 import type { Region } from '../../memory/region.js'
-import { type Module, type Target, TargetError, type Thread } from '../target.js'
+import {
+  type MappingUse,
+  type Module,
+  type ProcessMemoryTotals,
+  type Surroundings,
+  type Target,
+  TargetError,
+  type Thread,
+} from '../target.js'
 import { denial, type ProcessStatus, requireProcess, thisCaller } from './access.js'
 import { readAuxv } from './auxv.js'
+import { readMemoryTotals } from './memory-totals.js'
 import { readModules } from './modules.js'
 import { errnoOf, isDenied, isGone, readHeadOrNull, readLinkOrNull, tryReadText } from './proc-file.js'
 import { type MapsRegion, parseMaps, withoutDeleted } from './proc-maps.js'
 import { goneError, ProcessMemory } from './process-memory.js'
 import { Residency } from './residency.js'
+import { readSurroundings } from './surroundings.js'
 import { readThreads } from './threads.js'
 
 const ELF_MACHINES = new Map<number, Target['machine']>([
@@ -84,8 +95,28 @@ class LiveTarget implements Target {
   }
 
   residentBytes(start: Address, end: Address): number | null {
+    return this.#resident().bytes(start, end)
+  }
+
+  residentPages(start: Address, end: Address): PageRuns | null {
+    return this.#resident().pages(start, end)
+  }
+
+  mappingUses(): readonly MappingUse[] {
+    return this.#resident().mappings()
+  }
+
+  memoryTotals(): ProcessMemoryTotals {
+    return readMemoryTotals(this.pid)
+  }
+
+  surroundings(): Surroundings {
+    return readSurroundings(this.pid)
+  }
+
+  #resident(): Residency {
     this.#residency ??= new Residency(this.pid, this.pageBytes)
-    return this.#residency.bytes(start, end)
+    return this.#residency
   }
 
   refresh(): void {

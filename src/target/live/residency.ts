@@ -1,7 +1,9 @@
 // Which bytes of a running process are in RAM: smaps for whole mappings, pagemap for parts of one.
 import { closeSync, openSync, readSync } from 'node:fs'
+import { GapList, type PageRuns } from '../../memory/page-runs.js'
+import type { MappingUse } from '../target.js'
 import { errnoOf, readTextOrNull } from './proc-file.js'
-import { parseSmaps, type SmapsEntry } from './proc-smaps.js'
+import { parseSmaps } from './proc-smaps.js'
 
 const ENTRY_BYTES = 8
 const BLOCK_ENTRIES = 128 * 1024
@@ -20,8 +22,8 @@ interface PageCount {
 export class Residency {
   readonly #pid: number
   readonly #pageBytes: number
-  #entries: readonly SmapsEntry[] | null = null
-  readonly #wholes = new Map<SmapsEntry, PageCount | null>()
+  #entries: readonly MappingUse[] | null = null
+  readonly #wholes = new Map<MappingUse, PageCount | null>()
 
   constructor(pid: number, pageBytes: number) {
     this.#pid = pid
@@ -40,26 +42,30 @@ export class Residency {
     for (let i = firstEndingAfter(entries, start); i < entries.length && entries[i]!.start < end; i++) {
       const entry = entries[i]!
       const part =
-        start <= entry.start && end >= entry.end ? entry.residentBytes : this.#partOf(entry, start, end)
+        start <= entry.start && end >= entry.end ? wholeBytes(entry) : this.#partOf(entry, start, end)
       if (part === null) return null
       sum += part
     }
     return sum
   }
 
-  #partOf(entry: SmapsEntry, start: bigint, end: bigint): number | null {
-    if (entry.residentBytes === 0) return 0
-    if (entry.residentBytes === Number(entry.end - entry.start))
+  #partOf(entry: MappingUse, start: bigint, end: bigint): number | null {
+    if (wholeBytes(entry) === 0) return 0
+    if (wholeBytes(entry) === Number(entry.end - entry.start))
       return Number(least(end, entry.end) - most(start, entry.start))
     const whole = this.#whole(entry)
     const part = countPages(this.#pid, most(start, entry.start), least(end, entry.end), this.#pageBytes)
     if (whole === null || part === null) return null
-    const doubtfulInRam = entry.residentBytes / this.#pageBytes - whole.certain
-    const share = whole.doubtful === 0 ? 0 : Math.min(1, Math.max(0, doubtfulInRam / whole.doubtful))
-    return (part.certain + Math.round(part.doubtful * share)) * this.#pageBytes
+    return (part.certain + Math.round(part.doubtful * this.#share(entry, whole))) * this.#pageBytes
   }
 
-  #whole(entry: SmapsEntry): PageCount | null {
+  // How many of a mapping's doubtful pages its smaps figure counts.
+  #share(entry: MappingUse, whole: PageCount): number {
+    const doubtfulInRam = wholeBytes(entry) / this.#pageBytes - whole.certain
+    return whole.doubtful === 0 ? 0 : Math.min(1, Math.max(0, doubtfulInRam / whole.doubtful))
+  }
+
+  #whole(entry: MappingUse): PageCount | null {
     const known = this.#wholes.get(entry)
     if (known !== undefined) return known
     const counted = countPages(this.#pid, entry.start, entry.end, this.#pageBytes)
@@ -71,7 +77,47 @@ export class Residency {
     return count === null ? null : (count.certain + count.doubtful) * this.#pageBytes
   }
 
-  #smaps(): readonly SmapsEntry[] {
+  /** The kernel's counts by mapping; empty where smaps cannot be read. */
+  mappings(): readonly MappingUse[] {
+    return this.#smaps()
+  }
+
+  /**
+   * Pages of [start, end) in RAM; null where pagemap cannot be read. Where only some of a mapping's doubtful pages are in
+   * RAM, all of them are taken for it if most are.
+   */
+  pages(start: bigint, end: bigint): PageRuns | null {
+    const entries = this.#smaps()
+    const gaps = new GapList()
+    let at = start
+    for (let i = firstEndingAfter(entries, start); i < entries.length && entries[i]!.start < end; i++) {
+      const entry = entries[i]!
+      const from = most(entry.start, start)
+      const to = least(entry.end, end)
+      if (from > at) gaps.add(Number(at), Number(from))
+      if (!this.#gapsIn(entry, from, to, gaps)) return null
+      at = to
+    }
+    if (at < end) gaps.add(Number(at), Number(end))
+    return gaps.runs(Number(start), Number(end))
+  }
+
+  #gapsIn(entry: MappingUse, from: bigint, to: bigint, gaps: GapList): boolean {
+    if (wholeBytes(entry) === Number(entry.end - entry.start)) return true
+    if (wholeBytes(entry) === 0) {
+      gaps.add(Number(from), Number(to))
+      return true
+    }
+    const whole = this.#whole(entry)
+    if (whole === null) return false
+    const takeDoubtful = this.#share(entry, whole) >= 0.5
+    return eachEntry(this.#pid, from, to, this.#pageBytes, (page, flags) => {
+      const there = (flags & PRESENT) !== 0 && (takeDoubtful || (flags & (FILE_OR_SHARED | EXCLUSIVE)) !== 0)
+      if (!there) gaps.add(page * this.#pageBytes, (page + 1) * this.#pageBytes)
+    })
+  }
+
+  #smaps(): readonly MappingUse[] {
     this.#entries ??= parseSmaps(readTextOrNull(`/proc/${this.#pid}/smaps`) ?? '')
     return this.#entries
   }
@@ -79,36 +125,53 @@ export class Residency {
 
 /** Pages of [start, end) by /proc/PID/pagemap; null where it cannot be read. */
 function countPages(pid: number, start: bigint, end: bigint, pageBytes: number): PageCount | null {
-  const page = BigInt(pageBytes)
-  const last = (end + page - 1n) / page
   let certain = 0
   let doubtful = 0
+  const readable = eachEntry(pid, start, end, pageBytes, (_, flags) => {
+    if ((flags & PRESENT) === 0) return
+    if ((flags & (FILE_OR_SHARED | EXCLUSIVE)) !== 0) certain++
+    else doubtful++
+  })
+  return readable ? { certain, doubtful } : null
+}
+
+// Upper half of each page's entry. False where pagemap cannot be read.
+function eachEntry(
+  pid: number,
+  start: bigint,
+  end: bigint,
+  pageBytes: number,
+  visit: (page: number, flags: number) => void,
+): boolean {
+  const last = Math.ceil(Number(end) / pageBytes)
   let fd: number | null = null
   try {
     fd = openSync(`/proc/${pid}/pagemap`, 'r')
-    const block = new Uint32Array(BLOCK_ENTRIES * 2)
-    for (let at = start / page; at < last; ) {
-      const wanted = Number(least(BigInt(BLOCK_ENTRIES), last - at))
-      const got = readSync(fd, block, 0, wanted * ENTRY_BYTES, at * BigInt(ENTRY_BYTES)) / ENTRY_BYTES
+    const first = Math.floor(Number(start) / pageBytes)
+    const block = new Uint32Array(Math.min(BLOCK_ENTRIES, last - first) * 2)
+    for (let at = first; at < last; ) {
+      const wanted = Math.min(BLOCK_ENTRIES, last - at)
+      const got = Math.floor(readSync(fd, block, 0, wanted * ENTRY_BYTES, at * ENTRY_BYTES) / ENTRY_BYTES)
+      // Behind the end of the address space.
       if (got < 1) break
-      for (let i = 0; i < got; i++) {
-        const flags = block[2 * i + 1]!
-        if ((flags & PRESENT) === 0) continue
-        if ((flags & (FILE_OR_SHARED | EXCLUSIVE)) !== 0) certain++
-        else doubtful++
-      }
-      at += BigInt(got)
+      for (let i = 0; i < got; i++) visit(at + i, block[2 * i + 1]!)
+      at += got
     }
+    return true
   } catch (error) {
     errnoOf(error)
-    return null
+    return false
   } finally {
     if (fd !== null) closeSync(fd)
   }
-  return { certain, doubtful }
 }
 
-function firstEndingAfter(entries: readonly SmapsEntry[], at: bigint): number {
+// In RAM at all: hugetlbfs included.
+function wholeBytes(entry: MappingUse): number {
+  return entry.residentBytes + entry.hugetlbBytes
+}
+
+function firstEndingAfter(entries: readonly MappingUse[], at: bigint): number {
   let low = 0
   let high = entries.length
   while (low < high) {

@@ -5,6 +5,7 @@ import { printable } from '../../format/printable.js'
 import { bytesText, countText, percentOf, percentText } from '../../format/sizes.js'
 import type { Report, ReportHeapModel } from '../../report/report.js'
 import { arenasTable } from './arenas-table.js'
+import { ledgerTable } from './ledger-table.js'
 import { mapsTable } from './maps-table.js'
 
 export interface TextOptions {
@@ -25,6 +26,7 @@ export function renderText(report: Report, options: TextOptions): string {
   const parts = [
     headline(report, colors),
     report.findings.map((finding) => findingText(finding, colors)).join('\n\n') || verdictWithout(report),
+    ...(report.ledger ? [ledgerTable(report.ledger)] : []),
     mapsTable(report.maps.categories),
     ...(heap ? [heapText(heap, colors, options.mostArenas ?? MOST_ARENAS)] : []),
     ...(heap && heap.anomalies.length > 0 ? [anomaliesText(heap, colors)] : []),
@@ -75,10 +77,24 @@ function findingText(finding: Finding, colors: Colors): string {
   const severity = paint(finding.severity, colors)(finding.severity.toUpperCase().padEnd(8))
   return [
     ` ${severity}  ${colors.bold(printable(finding.title))}`,
-    `   do      ${printable(finding.nextStep)}`,
+    ...fixLines(finding),
     `   rule    ${finding.rule}`,
     ...evidence,
   ].join('\n')
+}
+
+const FIX_LABELS = { environment: 'fix', tunable: 'or', mallopt: 'or', command: 'do now' } as const
+
+// The exact text first, what it does behind it; without fixes the next step says what to do.
+function fixLines({ fixes = [], nextStep, why }: Finding): string[] {
+  const hasFix = fixes.some(({ how }) => how === 'environment')
+  const lines = fixes.map(({ how, text, restart, note }) => {
+    const label = how === 'tunable' && !hasFix ? 'fix' : FIX_LABELS[how]
+    const what = `${printable(text)}${restart && how !== 'mallopt' ? ' and restart' : ''}`
+    return `   ${label.padEnd(8)}${what}${note === null ? '' : `   ${printable(note)}`}`
+  })
+  const reason = why === undefined ? [] : [`   why     ${printable(why)}`]
+  return [...(lines.length > 0 ? lines : [`   do      ${printable(nextStep)}`]), ...reason]
 }
 
 function verdictWithout(report: Report): string {
@@ -94,6 +110,9 @@ function heapText(heap: ReportHeapModel, colors: Colors, most: number): string {
     ` malloc's arenas hold ${exact(totals.systemBytes)}: in use ${exact(totals.inUseBytes)}, ${share}; free ${exact(totals.freeBytes)}`,
     `   in use  live ${exact(totals.liveBytes)} in ${countText(totals.usedChunks)} chunks · tcache ${exact(totals.tcacheBytes)} in ${countText(totals.tcacheChunks)} · overhead ${exact(totals.overheadBytes)}`,
     `   free    bins ${exact(totals.binnedBytes)}, the largest chunk ${exact(totals.largestFreeBytes)} · fastbins ${exact(totals.fastbinBytes)} · top ${exact(totals.topBytes)}`,
+    ...(totals.trimReturnsBytes === null
+      ? []
+      : [` malloc_trim(0) would give back ${exact(totals.trimReturnsBytes)} of resident memory`]),
     ` mmapped chunks: ${countText(mmapped.count)} with ${exact(mmapped.bytes)}`,
   ]
   const shown = [...heap.arenas].sort((a, b) => (b.systemBytes ?? 0) - (a.systemBytes ?? 0)).slice(0, most)
