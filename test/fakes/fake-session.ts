@@ -1,5 +1,6 @@
 // A session over memory that was made up: the same every time, with holes, unsaved bytes, chunks and hostile names.
 import { CATEGORIES, type CategorySum } from '../../src/maps/categories.js'
+import type { Ledger, LedgerLine } from '../../src/maps/ledger.js'
 import { type Address, address, hex, offset } from '../../src/memory/address.js'
 import { type Region, regionAt } from '../../src/memory/region.js'
 import type { Report, ReportArena } from '../../src/report/report.js'
@@ -125,6 +126,33 @@ function categories(): CategorySum[] {
   })
 }
 
+function fakeLedger(): Ledger {
+  const lines: readonly (readonly [LedgerLine, number])[] = [
+    ['malloc: live', 164_825_497],
+    ['malloc: tcache', 1_921_024],
+    ['malloc: bins, trimmable', 12_797_345_792],
+    ['malloc: bins, pinned', 412_090_368],
+    ['malloc: top', 421_190_042],
+    ['mmapped chunks', 134_217_728],
+    ['thread stacks', 223_765_913],
+    ['libraries, shared', 20_971_520],
+  ]
+  const entries = lines.map(([line, residentBytes]) => ({ line, residentBytes, swapBytes: 0 }))
+  const sum = entries.reduce((all, { residentBytes }) => all + residentBytes, 0)
+  const unaccountedBytes = 1_048_576
+  const totalBytes = sum + unaccountedBytes
+  return {
+    basis: 'rss',
+    totalBytes,
+    entries,
+    unaccountedBytes,
+    unaccountedPercent: (100 * unaccountedBytes) / totalBytes,
+    swapBytes: 4096,
+    hugeBytes: 0,
+    hugetlbBytes: 0,
+  }
+}
+
 /** The incident of the documentation: 64 arenas that hold much and use little. */
 export function fakeReport(): Report {
   const arenas = Array.from({ length: 64 }, (_, index) => fakeArena(index))
@@ -172,7 +200,7 @@ export function fakeReport(): Report {
       ],
     },
     maps: { categories: categories() },
-    ledger: null,
+    ledger: fakeLedger(),
     findings: [
       {
         rule: 'large-stacks',

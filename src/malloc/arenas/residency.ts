@@ -81,5 +81,5 @@ function fromTop(context: TrimContext, { header, topBytes }: MeasuredArena, page
 function residentIn(pagesOf: PagesOf, start: Address, end: Address): number | null {
   if (end <= start) return 0
   const pages = pagesOf(address(start), end)
-  return pages && pages.bytesIn(Number(start), Number(end))
+  return pages ? pages.bytesIn(Number(start), Number(end)) : null
 }

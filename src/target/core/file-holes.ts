@@ -5,9 +5,9 @@ import { RunTable } from './run-table.js'
 
 // Node has no lseek. Each prints `start end` of every stretch of data; 3 and 4 are SEEK_DATA and SEEK_HOLE.
 const PERL =
-  'open F,"<",$ARGV[0] or die; for ($p=0;;$p=$h) { $d=sysseek F,$p,3 or last; $h=sysseek F,$d,4 or die; print $d+0," ",$h+0,"\\n" }'
-const PYTHON = `import os, sys
-f = os.open(sys.argv[1] if len(sys.argv) > 1 and sys.argv[1] else os.environ["ARENA_INSPECT_CORE"], os.O_RDONLY)
+  'open F,"<",$ENV{ARENA_INSPECT_CORE} or die; for ($p=0;;$p=$h) { $d=sysseek F,$p,3 or last; $h=sysseek F,$d,4 or die; print $d+0," ",$h+0,"\\n" }'
+const PYTHON = `import os
+f = os.open(os.environ["ARENA_INSPECT_CORE"], os.O_RDONLY)
 p = 0
 while True:
   try: d = os.lseek(f, p, os.SEEK_DATA)
@@ -15,24 +15,30 @@ while True:
   p = os.lseek(f, d, os.SEEK_HOLE)
   print(d, p)
 `
+const ARGUMENTS = {
+  perl: ['-e', PERL],
+  python3: ['-c', PYTHON],
+  gdb: ['-nx', '-batch', '-iex', 'set auto-load no', '-ex', `python exec(${JSON.stringify(PYTHON)})`],
+} as const
+type Lister = keyof typeof ARGUMENTS
+
 // A core of a thousand GiB with every second page missing stays below it.
 const MOST_OUTPUT_BYTES = 1 << 30
 const PATIENCE_MS = 60_000
 
 /**
  * The stretches of the open file `fd` that hold data, as positions in it. Null where the file has no holes at all, so
- * that it may have lost them in a copy, or where nothing on this machine (perl, python3, gdb) can list them.
+ * that it may have lost them in a copy, or where none of `listers` is here to list them.
  */
-export function dataRuns(fd: number): RunTable | null {
+export function dataRuns(
+  fd: number,
+  listers: readonly Lister[] = ['perl', 'python3', 'gdb'],
+): RunTable | null {
   const { blocks, size } = fstatSync(fd)
   if (blocks * 512 >= size) return null
   const path = `/proc/${process.pid}/fd/${fd}`
-  for (const [command, args] of [
-    ['perl', ['-e', PERL, path]],
-    ['python3', ['-c', PYTHON, path]],
-    ['gdb', ['-nx', '-batch', '-iex', 'set auto-load no', '-ex', `python exec(${JSON.stringify(PYTHON)})`]],
-  ] as const) {
-    const run = spawnSync(command, args, {
+  for (const command of listers) {
+    const run = spawnSync(command, ARGUMENTS[command], {
       encoding: 'latin1',
       maxBuffer: MOST_OUTPUT_BYTES,
       timeout: PATIENCE_MS,

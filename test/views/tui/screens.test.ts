@@ -101,6 +101,7 @@ t.test('targets with little to show', async (t) => {
       problems: [],
       complete: true,
       maps: { categories: [] },
+      ledger: null,
       target: { kind: 'live', label: 'cat', pid: null, executable: null, threads: 1, glibc: null },
     },
   })
@@ -115,6 +116,7 @@ t.test('targets with little to show', async (t) => {
     report: {
       findings: report.findings.filter((finding) => finding.severity === 'info'),
       maps: { categories: report.maps.categories.map((sum) => ({ ...sum, residentBytes: null })) },
+      ledger: null,
     },
   })
   const text = screenOf(await stateAfter(core, SIZES[1]!, []), core).join('\n')

@@ -10,6 +10,7 @@ import { moveInList } from '../list-motion.js'
 import { enterPane } from '../navigation.js'
 import { type Paint, paintFor } from '../paint.js'
 import { bodySize, type Pane } from '../tui-state.js'
+import { ledgerRows } from './ledger-rows.js'
 
 const RANK: Readonly<Record<Severity, number>> = { critical: 0, warning: 1, info: 2 }
 const PLAIN = paintFor(false)
@@ -92,8 +93,15 @@ function heapRows(report: Report, width: number, paint: Paint): string[] {
       width,
       paint.dim,
     ),
+    ...trimLine(heap.totals.trimReturnsBytes, width, paint),
     ...doubtLine(report, width, paint),
   ]
+}
+
+function trimLine(bytes: number | null, width: number, paint: Paint): string[] {
+  return bytes === null
+    ? []
+    : labelled('trim', `malloc_trim(0) would give back ${bytesText(bytes)}`, width, paint.dim)
 }
 
 /** One line near the verdict; the details are at the end of the pane. */
@@ -164,6 +172,7 @@ function allRows(report: Report, width: number, paint: Paint): string[] {
   return [
     ...verdictRows(report, width, paint),
     ...(heap.length > 0 ? ['', ...heap] : []),
+    ...ledgerRows(report.ledger, width, paint),
     ...mapRows(report, width, paint),
     ...noteRows(report, width, paint),
     ...doubtRows(report, width, paint),
