@@ -75,6 +75,7 @@ export async function open(
     return await openSession(choice, {
       ...gdb,
       ...transcript,
+      gdbOnlyInDoubt: true,
       progress: progress ?? ((done, known) => shown.update(done, known)),
       unpackProgress: (done, total) => unpacking.update(Math.floor(done / MIB), Math.ceil(total / MIB)),
     })

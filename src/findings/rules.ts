@@ -1,14 +1,43 @@
 // The rules, in the order in which their findings are told when equally severe.
 import type { Facts } from './facts.js'
 import type { Finding, Severity } from './finding.js'
+import type { Rule } from './rule.js'
+import { anonymousDominates } from './rules/anonymous-dominates.js'
 import { arenaBloat } from './rules/arena-bloat.js'
+import { corruption } from './rules/corruption.js'
+import { cpuQuota } from './rules/cpu-quota.js'
+import { executableHeap } from './rules/executable-heap.js'
+import { idleArenas } from './rules/idle-arenas.js'
+import { largeTop } from './rules/large-top.js'
 import { mallocStatsOverflow } from './rules/malloc-stats-overflow.js'
+import { memoryIsFine } from './rules/memory-is-fine.js'
+import { mmappedNearLimit } from './rules/mmapped-near-limit.js'
 import { otherAllocator } from './rules/other-allocator.js'
+import { pinnedFragmentation } from './rules/pinned-fragmentation.js'
+import { sizeClassDominates } from './rules/size-class-dominates.js'
+import { tcacheHoarding } from './rules/tcache-hoarding.js'
+import { threadStacks } from './rules/thread-stacks.js'
+import { trimmableFree } from './rules/trimmable-free.js'
 
-/** A rule looks at the facts and says at most one thing. Pure. */
-export type Rule = (facts: Facts) => Finding | null
-
-export const RULES: readonly Rule[] = [arenaBloat, mallocStatsOverflow, otherAllocator]
+/** A rule sees what those before it found; memory-is-fine is the last. */
+export const RULES: readonly Rule[] = [
+  corruption,
+  arenaBloat,
+  idleArenas,
+  pinnedFragmentation,
+  trimmableFree,
+  largeTop,
+  tcacheHoarding,
+  mmappedNearLimit,
+  threadStacks,
+  cpuQuota,
+  executableHeap,
+  mallocStatsOverflow,
+  anonymousDominates,
+  otherAllocator,
+  sizeClassDominates,
+  memoryIsFine,
+]
 
 const WEIGHT: Record<Severity, number> = { critical: 2, warning: 1, info: 0 }
 
@@ -19,5 +48,10 @@ export function reaches(severity: Severity, least: Severity): boolean {
 
 /** What all rules find, gravest first. */
 export function findingsOf(facts: Facts): readonly Finding[] {
-  return RULES.flatMap((rule) => rule(facts) ?? []).sort((a, b) => WEIGHT[b.severity] - WEIGHT[a.severity])
+  const found: Finding[] = []
+  for (const rule of RULES) {
+    const finding = rule.check(facts, found)
+    if (finding) found.push(finding)
+  }
+  return found.sort((a, b) => WEIGHT[b.severity] - WEIGHT[a.severity])
 }

@@ -12,7 +12,7 @@ import { readRing } from './arenas/read-ring.js'
 import type { TrimContext } from './arenas/residency.js'
 import { findMmappedChunks } from './chunks/mmapped.js'
 import type { PagesOf } from './chunks/page-tally.js'
-import { detectGlibc } from './detect/detect.js'
+import { type Detection, detectGlibc } from './detect/detect.js'
 import type { Anomaly, Arena, HeapModel, HeapTotals, MmappedChunks } from './heap-model.js'
 import { type GlibcLayout, minorVersion } from './layout.js'
 import { readParameters } from './read-parameters.js'
@@ -41,7 +41,16 @@ export async function readHeapModel(
   progress: HeapProgress = () => {},
 ): Promise<MallocState | null> {
   const found = await detectGlibc(target, symbols)
-  if (!found) return null
+  return found && readDetected(target, found, symbols, progress)
+}
+
+/** Reads all arenas with a layout that was found already. */
+export async function readDetected(
+  target: Target,
+  found: Detection,
+  symbols: Symbols | null,
+  progress: HeapProgress = () => {},
+): Promise<MallocState> {
   const { glibc, layout } = found
   const minor = minorVersion(glibc.version)
   const memory = new PageCache(target.memory)
@@ -73,7 +82,7 @@ export async function readHeapModel(
   const cached = threads.allFound ? cachedSums(threads.caches, measured) : null
   const trim = pages && trimContext(target, pages, layout, par)
   const arenas: Arena[] = measured.map((one, index) => {
-    const figures = arenaFigures(one, index, cached?.[index] ?? null, trim)
+    const figures = arenaFigures(one, index, cached?.[index] ?? null, trim, target.kind !== 'core')
     anomalies.push(...figures.anomalies)
     return figures.arena
   })

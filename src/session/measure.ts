@@ -3,6 +3,7 @@ import { allocatorSentence, detectAllocator } from '../malloc/detect/other-alloc
 import { isGlibcUnused } from '../malloc/detect/unused-arena.js'
 import type { HeapProgress, MallocState } from '../malloc/read-heap-model.js'
 import { readHeapModel } from '../malloc/read-heap-model.js'
+import { readWhenSure } from '../malloc/read-when-sure.js'
 import { categorize, type Piece } from '../maps/categorize.js'
 import { buildReport } from '../report/build-report.js'
 import type { Report } from '../report/report.js'
@@ -18,16 +19,23 @@ export interface Measurement {
   readonly report: Report
 }
 
-/** Measures a target. `symbols` null: gdb is not asked. */
+/**
+ * Measures a target. `symbols` null: gdb is not asked. `onlyInDoubt`: it is asked about malloc only where memory alone
+ * leaves a doubt.
+ */
 export async function measure(
   target: Target,
   symbols: Symbols | null,
   progress?: HeapProgress,
+  onlyInDoubt = false,
 ): Promise<Measurement> {
   const other = detectAllocator(target)
   // Another libc has no symbols of glibc's, and gdb would only say that they are missing.
   const glibcSymbols = other?.place === 'libc' ? null : symbols
-  const malloc = await readHeapModel(target, glibcSymbols, progress)
+  const sure = glibcSymbols && onlyInDoubt ? await readWhenSure(target, progress) : null
+  const malloc = sure ?? (await readHeapModel(target, glibcSymbols, progress))
+  // What malloc's walk saw took its time: the address space and what is in RAM are of one moment after it.
+  if (target.kind === 'live') target.refresh()
   const claims = malloc ? claimsOf(malloc.model) : []
   const { pieces, sums } = categorize({
     regions: target.regions(),

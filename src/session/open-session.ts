@@ -18,6 +18,11 @@ export interface SessionOptions extends Omit<SymbolsOptions, 'corePath'> {
   readonly unpackProgress?: UnpackProgress
   /** False: gdb is not started; no symbols, the layout comes from memory. */
   readonly useGdb?: boolean
+  /**
+   * True: where a core's own memory leaves no doubt about malloc (`readWhenSure`), gdb is not asked about it; starting
+   * gdb costs as much as reading gigabytes of heaps. Default: debug information first.
+   */
+  readonly gdbOnlyInDoubt?: boolean
 }
 
 /** Opens what `choice` names and measures it. Throws TargetError; without gdb the report says what is missing. */
@@ -29,7 +34,8 @@ export async function openSession(
   const core = corePath === null ? {} : { corePath }
   const symbols = options.useGdb === false ? null : await openSymbols(target, { ...options, ...core })
   try {
-    return new TargetSession(target, symbols, await measure(target, symbols, options.progress))
+    const measured = await measure(target, symbols, options.progress, options.gdbOnlyInDoubt)
+    return new TargetSession(target, symbols, measured)
   } catch (error) {
     await symbols?.close()
     target.close()

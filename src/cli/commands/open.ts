@@ -7,7 +7,11 @@ import { colorWanted } from '../terminal.js'
 import { type ReportOptions, runReport } from './report.js'
 
 export async function runOpen(targets: readonly string[], options: ReportOptions): Promise<ExitCode> {
-  const plain = options.json === true || options.format === 'json' || options.output !== undefined
+  const plain =
+    options.json === true ||
+    options.format === 'json' ||
+    options.output !== undefined ||
+    options.explain !== undefined
   if (plain || !process.stdout.isTTY || !process.stdin.isTTY) return runReport(targets, options)
   const choice = chooseWithProgram(targets, options)
   // Ink costs 300 ms to load: only here.

@@ -7,12 +7,15 @@ import type { ExitCode } from '../exit.js'
 import { exitCodeOf, output, sayWhatIsMissing } from '../finish.js'
 import { chooseWithProgram, open, type TargetOptions, withTargetOptions } from '../target-arguments.js'
 import { colorWanted } from '../terminal.js'
+import { runExplain } from './explain.js'
 
 export interface ReportOptions extends TargetOptions {
   readonly format: 'text' | 'json'
   readonly json?: boolean
   readonly output?: string
   readonly failOn?: Severity
+  /** A rule's name. */
+  readonly explain?: string
 }
 
 /** Options of the report, which the bare command has too. */
@@ -28,10 +31,12 @@ export function withReportOptions(command: Command): Command {
         'critical',
       ]),
     )
+    .option('--explain <rule>', 'what a finding rests on and what to read further; needs no target')
 }
 
 /** Reads the target and writes the report. */
 export async function runReport(targets: readonly string[], options: ReportOptions): Promise<ExitCode> {
+  if (options.explain !== undefined) return runExplain(options.explain, options.output)
   const session = await open(chooseWithProgram(targets, options), options)
   try {
     const { report } = session

@@ -2,8 +2,20 @@
 import { asMallocStatsPrints, MALLOC_STATS_MODULUS } from '../../malloc/malloc-stats.js'
 import type { Facts } from '../facts.js'
 import type { Finding } from '../finding.js'
+import type { Rule } from '../rule.js'
 
-export function mallocStatsOverflow({ heap }: Facts): Finding | null {
+export const mallocStatsOverflow: Rule = {
+  name: 'malloc-stats-overflow',
+  check,
+  explanation: {
+    measures: "whether malloc_stats' totals wrap: it adds them up in 32 bits, in every glibc up to 2.44",
+    how: 'system bytes of all arenas and mmapped chunks, in 64 bits',
+    thresholds: [`told from ${MALLOC_STATS_MODULUS} bytes (4 GiB) on`],
+    read: ['malloc_stats(3), BUGS', 'malloc_info(3)', 'mallinfo2(3)'],
+  },
+}
+
+function check({ heap }: Facts): Finding | null {
   if (!heap) return null
   const { systemBytes, inUseBytes } = heap.totals
   const mmapped = heap.mmapped.bytes
@@ -13,7 +25,7 @@ export function mallocStatsOverflow({ heap }: Facts): Finding | null {
   if (trueSystem < MALLOC_STATS_MODULUS) return null
   const printed = asMallocStatsPrints(trueSystem)
   return {
-    rule: 'malloc-stats-overflow',
+    rule: mallocStatsOverflow.name,
     severity: 'info',
     title: `malloc_stats' printed total overflowed 32 bits: it would say ${printed}, the sum is ${trueSystem}`,
     evidence: [

@@ -3,6 +3,7 @@
 import { whoseMalloc } from '../../malloc/detect/other-allocator.js'
 import type { Facts } from '../facts.js'
 import type { Evidence, Finding } from '../finding.js'
+import type { Rule } from '../rule.js'
 
 /** How each allocator tells of itself. Sources: jemalloc(3), gperftools docs/tcmalloc.html, mimalloc readme. */
 const ASK: Readonly<Record<string, string>> = {
@@ -15,7 +16,18 @@ const ASK: Readonly<Record<string, string>> = {
 }
 const OTHERWISE = 'look at `arena-inspect maps` for what it mapped; its own statistics say what is in use'
 
-export function otherAllocator({ otherAllocator: other, heap }: Facts): Finding | null {
+export const otherAllocator: Rule = {
+  name: 'other-allocator',
+  check,
+  explanation: {
+    measures: "whether malloc is another allocator's (jemalloc, tcmalloc, mimalloc) or another libc's",
+    how: 'by the libraries that are mapped and by names that such allocators leave in a program',
+    thresholds: ['for information wherever one is seen'],
+    read: ['jemalloc(3)', 'gperftools: docs/tcmalloc.html', 'ld.so(8): LD_PRELOAD'],
+  },
+}
+
+function check({ otherAllocator: other, heap }: Facts): Finding | null {
   if (!other) return null
   const elsewhere =
     other.place === 'libc' ? "glibc's is not in this process" : "what it serves is not in glibc's arenas"
@@ -24,7 +36,7 @@ export function otherAllocator({ otherAllocator: other, heap }: Facts): Finding 
     { label: "glibc's mmapped chunks", value: heap?.mmapped.bytes ?? null, unit: 'bytes' },
   ]
   return {
-    rule: 'other-allocator',
+    rule: otherAllocator.name,
     severity: 'info',
     title: `${whoseMalloc(other)}: ${elsewhere}`,
     evidence: [

@@ -2,17 +2,9 @@
 import { hex } from '../../memory/address.js'
 import { SizeHistogram } from '../chunks/size-classes.js'
 import type { Anomaly, Arena } from '../heap-model.js'
+import type { CachedSum } from './cached-sums.js'
 import type { MeasuredArena } from './measure-arena.js'
 import { residencyOf, type TrimContext } from './residency.js'
-
-/** Chunks of one arena that lie in tcaches. */
-export interface CachedSum {
-  readonly chunks: number
-  readonly bytes: number
-  readonly sizes: SizeHistogram
-  /** Of `bytes`: without memory behind them. */
-  readonly absentBytes: number
-}
 
 /** The arena at position `index` of the ring. `cached` null: not all tcaches are known. `trim` null: residency is unknown. */
 export function arenaFigures(
@@ -20,6 +12,7 @@ export function arenaFigures(
   index: number,
   cached: CachedSum | null,
   trim: TrimContext | null,
+  isLive: boolean,
 ): { arena: Arena; anomalies: readonly Anomaly[] } {
   const { header, fast, walked, topBytes } = measured
   const anomalies = [...measured.anomalies]
@@ -31,14 +24,16 @@ export function arenaFigures(
   const excess = freeBytes !== null && freeBytes > systemBytes!
   if (excess) {
     const what = `arena ${hex(measured.address)}: ${freeBytes} free bytes are more than its ${systemBytes} system bytes`
-    anomalies.push({ at: measured.address, code: 'free-exceeds-system', what })
+    anomalies.push({ at: measured.address, code: isLive ? 'arena-moving' : 'free-exceeds-system', what })
   }
   const known = freeBytes !== null && !excess
   const live = known && walked && cached && fastSum ? liveOf(measured, fastSum.sizes, cached) : null
   const excessive = live ? excessOf(live) : null
   if (excessive) {
     const what = `arena ${hex(measured.address)}: its free lists hold ${excessive} more than look in use`
-    anomalies.push({ at: measured.address, code: 'lists-exceed-used', what })
+    // A live target's tcaches are read after its chunks: they disagree as soon as it moves.
+    const code = isLive ? 'arena-moving' : 'lists-exceed-used'
+    anomalies.push({ at: measured.address, code, what })
   }
   const sound = excessive ? null : live
   const residency = sound && trim ? residencyOf(trim, measured, cached) : null

@@ -2,8 +2,16 @@
 
 import { SizeHistogram } from '../chunks/size-classes.js'
 import type { ThreadCache } from '../threads/thread-cache.js'
-import type { CachedSum } from './arena-figures.js'
 import type { MeasuredArena } from './measure-arena.js'
+
+/** Chunks of one arena that lie in tcaches. */
+export interface CachedSum {
+  readonly chunks: number
+  readonly bytes: number
+  readonly sizes: SizeHistogram
+  /** Of `bytes`: without memory behind them. */
+  readonly absentBytes: number
+}
 
 /** Cached chunks by arena, in the order of `arenas`; chunks in no heap are not counted. */
 export function cachedSums(

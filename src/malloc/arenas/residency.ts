@@ -2,8 +2,8 @@
 import { type Address, address, offset } from '../../memory/address.js'
 import type { PagesOf, PageTally } from '../chunks/page-tally.js'
 import type { ArenaResidency } from '../heap-model.js'
-import type { CachedSum } from './arena-figures.js'
 import { NONCONTIGUOUS } from './arena-header.js'
+import type { CachedSum } from './cached-sums.js'
 import type { MeasuredArena } from './measure-arena.js'
 
 /** What a target knows of its pages, and how its malloc trims. */

@@ -1,6 +1,6 @@
 // Where the chunks of an arena lie: one segment per heap, as the linear walk wants them.
 import { type Address, address } from '../../memory/address.js'
-import type { Segment } from '../chunks/walk.js'
+import type { Segment } from '../chunks/segment.js'
 import type { Heap } from '../heap-model.js'
 import type { GlibcLayout } from '../layout.js'
 

@@ -8,7 +8,8 @@ import { listNodes } from '../damage/list-nodes.js'
 import { walkDamaged } from '../damage/walk-damaged.js'
 import type { Arena } from '../heap-model.js'
 import type { GlibcLayout } from '../layout.js'
-import { type ChunkKind, type Segment, type WalkOptions, walkSegment } from './walk.js'
+import type { Segment } from './segment.js'
+import { type ChunkKind, type WalkOptions, walkSegment } from './walk.js'
 
 /** One chunk, or what malloc keeps for itself at the start of a heap (`arena`: heap_info and malloc_state). */
 export interface Chunk {

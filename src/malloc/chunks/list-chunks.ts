@@ -8,7 +8,8 @@ import type { Arena, HeapModel } from '../heap-model.js'
 import type { GlibcLayout } from '../layout.js'
 import { lowerBound } from '../lower-bound.js'
 import { walkBins, walkFastbins } from './bins.js'
-import { type ChunkKind, type Segment, type WalkOptions, walkSegment } from './walk.js'
+import type { Segment } from './segment.js'
+import { type ChunkKind, type WalkOptions, walkSegment } from './walk.js'
 
 /** What a chunk is. `unsorted` and `binned` are free in glibc's bins; `fastbin` and `tcache` only look in use. */
 export const CHUNK_STATES = [

@@ -2,7 +2,7 @@
 import type { Address } from '../../memory/address.js'
 import type { PageRuns } from '../../memory/page-runs.js'
 import type { WordBytes } from '../layout.js'
-import type { Segment } from './walk.js'
+import type { Segment } from './segment.js'
 
 /** Tells which pages of [start, end) are there; null where that cannot be known. */
 export type PagesOf = (start: Address, end: Address) => PageRuns | null

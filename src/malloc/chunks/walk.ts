@@ -1,20 +1,10 @@
 // The linear walk of the chunks of one segment: header after header, from the first chunk to top or to a fencepost.
-import type { Address } from '../../memory/address.js'
 import type { MemorySource } from '../../memory/memory-source.js'
 import { IS_MMAPPED, PREV_INUSE, type WordBytes } from '../layout.js'
 import { BlockReader } from './block-reader.js'
+import type { Segment } from './segment.js'
 import { classOf } from './size-classes.js'
 import { MOST_WATCHED, type Tally } from './tally.js'
-
-/** A run of chunks: [first, end) as offsets from `origin`, with `top` at an offset or −1 when it is elsewhere. */
-export interface Segment {
-  readonly origin: Address
-  readonly first: number
-  readonly end: number
-  readonly top: number
-  /** Of main_arena: a segment without top ends in two fenceposts, not at a heap's end. */
-  readonly isMain: boolean
-}
 
 /**
  * How a walk ended. `top` and `fencepost` are the two proper ends. `size`: an impossible size at `stoppedAt`;

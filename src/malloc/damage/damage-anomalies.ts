@@ -2,7 +2,7 @@
 import { bytesText, percentOf } from '../../format/sizes.js'
 import { type Address, address, hex, offset } from '../../memory/address.js'
 import type { PageCache } from '../../memory/page-cache.js'
-import type { Segment } from '../chunks/walk.js'
+import type { Segment } from '../chunks/segment.js'
 import type { Anomaly } from '../heap-model.js'
 import type { GlibcLayout } from '../layout.js'
 import { overwriteOf } from './overwrite.js'

@@ -3,7 +3,7 @@ import { type Address, address } from '../../memory/address.js'
 import type { PageCache } from '../../memory/page-cache.js'
 import type { AnonymousStretch } from '../arenas/anonymous-memory.js'
 import { firstChunk } from '../arenas/segments.js'
-import type { Segment } from '../chunks/walk.js'
+import type { Segment } from '../chunks/segment.js'
 import type { Heap } from '../heap-model.js'
 import type { GlibcLayout } from '../layout.js'
 import { lowerBound } from '../lower-bound.js'
@@ -46,7 +46,11 @@ export function withDamagedPieces(
     const node = nodes[lowerBound(nodes, start)]
     return node !== undefined && node < end
   }
-  const holes = parts.stretches.flatMap((stretch) => holesOf(stretch, parts.found)).slice(0, MOST_HOLES)
+  const topEnd = parts.top + BigInt(parts.topBytes)
+  const holes = parts.stretches
+    .flatMap((stretch) => holesOf(stretch, parts.found))
+    .flatMap((hole) => splitAt(hole, topEnd))
+    .slice(0, MOST_HOLES)
   for (const hole of holes) {
     if (!holdsTop(hole) && !holdsNode(hole)) continue
     for (const piece of piecesIn(hole, memory, layout, nodes, parts, missing)) {
@@ -77,20 +81,28 @@ function holesOf(stretch: AnonymousStretch, found: readonly Heap[]): readonly Ho
   return holes
 }
 
+// The newest piece, which ends with top, often lies right below the one before it.
+function splitAt({ start, end }: Hole, at: bigint): readonly Hole[] {
+  if (at <= start || at >= end) return [{ start, end }]
+  return [
+    { start, end: at },
+    { start: at, end },
+  ]
+}
+
 function piecesIn(
   hole: Hole,
   memory: PageCache,
   layout: GlibcLayout,
   nodes: BigUint64Array,
-  { top, topBytes }: MainHeapParts,
+  { top }: MainHeapParts,
   missing: number,
 ): readonly Heap[] {
   const holdsTop = top >= hole.start && top < hole.end
-  const limit = holdsTop ? least(hole.end, top + BigInt(topBytes)) : hole.end
   const segment: Segment = {
     origin: address(hole.start),
     first: Number(firstChunk(hole.start, layout) - hole.start),
-    end: Number(limit - hole.start),
+    end: Number(hole.end - hole.start),
     top: holdsTop ? Number(top - hole.start) : -1,
     isMain: true,
   }
@@ -129,8 +141,4 @@ function pieceOf(origin: bigint, start: number, end: number): Heap {
 function pageEnd(origin: bigint, at: number): number {
   const into = Number(origin & BigInt(PAGE - 1))
   return Math.ceil((into + at) / PAGE) * PAGE - into
-}
-
-function least(a: bigint, b: bigint): bigint {
-  return a < b ? a : b
 }

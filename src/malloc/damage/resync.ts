@@ -3,7 +3,7 @@ import { address } from '../../memory/address.js'
 import type { PageCache } from '../../memory/page-cache.js'
 import { firstChunk } from '../arenas/segments.js'
 import { BlockReader } from '../chunks/block-reader.js'
-import type { Segment } from '../chunks/walk.js'
+import type { Segment } from '../chunks/segment.js'
 import { type GlibcLayout, IS_MMAPPED, NON_MAIN_ARENA, PREV_INUSE } from '../layout.js'
 import { lowerBound } from '../lower-bound.js'
 

@@ -1,13 +1,7 @@
 // The walk of a segment that holds damage: checked at every chunk, and taken up again behind each damaged place.
 import type { PageCache } from '../../memory/page-cache.js'
-import {
-  type ChunkVisitor,
-  countChunk,
-  type Segment,
-  type WalkEnd,
-  type WalkOptions,
-  walkSegment,
-} from '../chunks/walk.js'
+import type { Segment } from '../chunks/segment.js'
+import { type ChunkVisitor, countChunk, type WalkEnd, type WalkOptions, walkSegment } from '../chunks/walk.js'
 import type { GlibcLayout } from '../layout.js'
 import { behindPage, Resync } from './resync.js'
 

@@ -75,26 +75,44 @@ export function findMainArena(
   return { address: main, layout: arenaLayout(expected, minor! >= 23, word), fromTable: true }
 }
 
+const HEAD = 1
+const NO_HEAD = 2
+
 // Addresses of bins[0] candidates, best first.
 function binsIn(memory: MemorySource, cache: PageCache, stretch: Stretch, word: 8 | 4): readonly bigint[] {
   const empty = emptyBins(memory, stretch, word)
   const step = 2
+  // By word: 0 until it was looked at, then whether a list's head is there. Windows overlap.
+  const heads = new Uint8Array(empty.length)
+  const isHead = (at: number): boolean => {
+    heads[at] ||= isListHead(cache, stretch.start + BigInt(at * word), word) ? HEAD : NO_HEAD
+    return heads[at] === HEAD
+  }
   const scores: { at: number; valid: number }[] = []
-  for (let at = 0; at + 2 * BIN_COUNT <= empty.length; at++) {
-    let count = 0
-    for (let bin = 0; bin < BIN_COUNT; bin++) count += empty[at + step * bin]!
+  // Empty bins from each word on, of even and of odd words: the sum slides along.
+  const counts = [emptyFrom(empty, 0), emptyFrom(empty, 1)]
+  for (let at = 0; at + step * BIN_COUNT <= empty.length; at++) {
+    const count = counts[at & 1]!
+    counts[at & 1] = count - empty[at]! + (empty[at + step * BIN_COUNT] ?? 0)
     if (count < LEAST_EMPTY_BINS) continue
     let valid = count
     let bad = 0
     for (let bin = 0; bin < BIN_COUNT && bad <= MOST_BAD_BINS; bin++) {
       if (empty[at + step * bin]) continue
-      if (isListHead(cache, stretch.start + BigInt((at + step * bin) * word), word)) valid++
+      if (isHead(at + step * bin)) valid++
       else bad++
     }
     if (bad <= MOST_BAD_BINS) scores.push({ at, valid })
   }
   scores.sort((a, b) => b.valid - a.valid || a.at - b.at)
   return scores.map(({ at }) => stretch.start + BigInt(at * word))
+}
+
+// How many of the BIN_COUNT bins from word `at` on are empty.
+function emptyFrom(empty: Uint8Array, at: number): number {
+  let count = 0
+  for (let bin = 0; bin < BIN_COUNT; bin++) count += empty[at + 2 * bin] ?? 0
+  return count
 }
 
 // For each word of the stretch 1 where it and the next hold the address two words before it: an empty bin's pair.

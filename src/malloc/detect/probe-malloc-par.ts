@@ -1,7 +1,7 @@
 // mp_ without symbols: near main_arena, the struct whose members look like malloc's parameters.
 import { type Address, offset } from '../../memory/address.js'
-import { PageCache } from '../../memory/page-cache.js'
-import { regionAt } from '../../memory/region.js'
+import type { MemorySource } from '../../memory/memory-source.js'
+import { type Region, regionAt } from '../../memory/region.js'
 import type { Target } from '../../target/target.js'
 import { type GlibcLayout, layoutOfVersion, type MallocParLayout } from '../layout.js'
 import type { Stretch } from './libc.js'
@@ -11,12 +11,14 @@ export interface FoundMallocPar {
   readonly layout: MallocParLayout
 }
 
-const DEFAULT_BYTES = 0x20000n
-const DEFAULT_MMAP_MAX = 65536n
-const MOST_ARENAS = 65536n
+const DEFAULT_BYTES = 0x20000
+const DEFAULT_MMAP_MAX = 65536
+const MOST_ARENAS = 65536
 // A threshold larger than this is no setting that anyone makes; most words of .data are pointers and fail here.
-const MOST_BYTES = 1n << 40n
+const MOST_BYTES = 2 ** 40
 const LEAST_SCORE = 4
+const BLOCK_BYTES = 1 << 20
+const PAGE_BYTES = 4096
 
 /** The best candidate for mp_ in a stretch of libc's data; null when none is convincing. */
 export function findMallocPar(
@@ -25,43 +27,70 @@ export function findMallocPar(
   layout: GlibcLayout,
   minor: number | null,
 ): FoundMallocPar | null {
-  const cache = new PageCache(target.memory, 1024)
   const word = layout.wordBytes
   const layouts = (minor === null ? [44, 36, 31, 25, 23] : [minor]).map((m) => layoutOfVersion(m, word).par)
+  const most = Math.max(...layouts.map(({ sizeBytes }) => sizeBytes))
+  const regions = target.regions()
   let best: (FoundMallocPar & { score: number }) | null = null
-  for (let at = 0; at + layouts[0]!.sizeBytes <= stretch.sizeBytes; at += word) {
-    const candidate = offset(stretch.start, at)
-    for (const par of layouts) {
-      const score = scoreOf(target, cache, candidate, par, word)
-      if (score >= LEAST_SCORE && (best === null || score > best.score)) {
-        best = { address: candidate, layout: par, score }
+  for (let from = 0; from < stretch.sizeBytes; from += BLOCK_BYTES) {
+    const length = Math.min(BLOCK_BYTES + most, stretch.sizeBytes - from) & -word
+    const words = readWords(target.memory, offset(stretch.start, from), length)
+    for (let at = 0; at < BLOCK_BYTES && at + layouts[0]!.sizeBytes <= length; at += word) {
+      for (const par of layouts) {
+        if (at + par.sizeBytes > length) continue
+        const score = scoreOf(words, at >> 2, par, word, regions)
+        if (score >= LEAST_SCORE && (best === null || score > best.score)) {
+          best = { address: offset(stretch.start, from + at), layout: par, score }
+        }
       }
     }
   }
   return best && { address: best.address, layout: best.layout }
 }
 
+// `length` bytes as 32-bit words, those of pages that cannot be read all ones, which are no value of a member.
+function readWords(memory: MemorySource, start: Address, length: number): Uint32Array {
+  const bytes = new Uint8Array(length)
+  for (let at = 0; at < length; ) {
+    const got = memory.read(offset(start, at), bytes.subarray(at))
+    at += got
+    if (at >= length) break
+    const next = Math.min(length, at + PAGE_BYTES - Number(offset(start, at) & BigInt(PAGE_BYTES - 1)))
+    bytes.fill(0xff, at & ~3, next)
+    at = next
+  }
+  return new Uint32Array(bytes.buffer, 0, length >> 2)
+}
+
 // 0 when a member is impossible; else how many members have the value they have in most processes.
-function scoreOf(target: Target, cache: PageCache, at: Address, par: MallocParLayout, word: 8 | 4): number {
-  const wide = (member: number) => cache.word(at + BigInt(member), word) ?? -1n
-  const int = (member: number) => cache.word(at + BigInt(member), 4) ?? -1n
+function scoreOf(
+  words: Uint32Array,
+  at: number,
+  par: MallocParLayout,
+  word: 8 | 4,
+  regions: readonly Region[],
+): number {
+  const wide = (member: number) => {
+    const index = at + (member >> 2)
+    return word === 8 ? words[index]! + words[index + 1]! * 2 ** 32 : words[index]!
+  }
   const trim = wide(0)
   const pad = wide(word)
   const threshold = wide(2 * word)
-  const bounded = (value: bigint, most: bigint) => value >= 0n && value <= most
-  if (!bounded(trim, MOST_BYTES) || !bounded(pad, MOST_BYTES) || !bounded(threshold, MOST_BYTES)) return 0
+  if (trim > MOST_BYTES || pad > MOST_BYTES || threshold > MOST_BYTES) return 0
   const arenaTest = wide(3 * word)
-  if (!bounded(arenaTest, MOST_ARENAS) || !bounded(wide(4 * word), MOST_ARENAS)) return 0
-  const [mmaps, mmapsMost, mmapsPeak, noDynamic] = [0, 4, 8, 12].map((step) => int(par.nMmaps + step))
-  if (mmaps! < 0n || mmaps! > mmapsPeak! || noDynamic! > 1n || noDynamic! < 0n) return 0
-  const sbrkBase = wide(par.sbrkBase)
-  const region = regionAt(target.regions(), sbrkBase)
-  if (sbrkBase !== 0n && region === null) return 0
+  if (arenaTest > MOST_ARENAS || wide(4 * word) > MOST_ARENAS) return 0
+  // n_mmaps, n_mmaps_max, max_n_mmaps, no_dyn_threshold: ints.
+  const ints = at + (par.nMmaps >> 2)
+  if (words[ints]! > words[ints + 2]! || words[ints + 3]! > 1) return 0
   let score = 0
-  if (mmapsMost === DEFAULT_MMAP_MAX) score += 2
-  if (arenaTest === (word === 8 ? 8n : 2n)) score++
+  if (words[ints + 1] === DEFAULT_MMAP_MAX) score += 2
+  if (arenaTest === (word === 8 ? 8 : 2)) score++
   if (pad === DEFAULT_BYTES) score++
-  if (trim === 2n * threshold || (trim === DEFAULT_BYTES && threshold === DEFAULT_BYTES)) score++
-  if (region !== null && region.start === sbrkBase) score += 2
-  return score
+  if (trim === 2 * threshold || (trim === DEFAULT_BYTES && threshold === DEFAULT_BYTES)) score++
+  if (score + 2 < LEAST_SCORE) return 0
+  const sbrkBase = wide(par.sbrkBase)
+  const region = Number.isSafeInteger(sbrkBase) ? regionAt(regions, BigInt(sbrkBase)) : null
+  if (sbrkBase !== 0 && region === null) return 0
+  return region !== null && Number(region.start) === sbrkBase ? score + 2 : score
 }

@@ -2,7 +2,7 @@
 import { type Address, address, hex } from '../../memory/address.js'
 import type { PageCache } from '../../memory/page-cache.js'
 import type { Anomaly } from '../heap-model.js'
-import { type GlibcLayout, IS_MMAPPED, type WordBytes } from '../layout.js'
+import { type GlibcLayout, IS_MMAPPED } from '../layout.js'
 import { belongsToBin, type TcacheLayout } from './tcache-layout.js'
 import type { CacheBin, ThreadCache } from './thread-cache.js'
 
@@ -14,6 +14,8 @@ export interface TcacheContext {
   readonly memory: PageCache
   readonly layout: GlibcLayout
   readonly isUsedChunk: IsUsedChunk | null
+  /** Sound tcaches by address, read by whoever looked for them; of memory that does not move. */
+  readonly known?: Map<bigint, { readonly layout: TcacheLayout; readonly reading: TcacheReading }>
 }
 
 /** A tcache as read, and how well its parts agree. */
@@ -36,7 +38,7 @@ const MOST_CHUNKS = 65_536
 interface List {
   readonly bin: number
   readonly stored: number
-  readonly chunks: bigint[]
+  readonly chunks: number[]
   readonly sizes: number[]
   broken: Anomaly | null
 }
@@ -74,61 +76,81 @@ function readLists(
   safeLinking: boolean,
 ): List[] {
   const word = context.layout.wordBytes
-  const seen = new Set<bigint>()
-  return Array.from({ length: tcache.bins }, (_, bin) => {
+  const struct = Number(at)
+  const seen = new Set<number>()
+  const lists: List[] = []
+  for (let bin = 0; bin < tcache.bins; bin++) {
     const stored = tcache.countBytes === 1 ? view.getUint8(bin) : view.getUint16(2 * bin, true)
     const list: List = { bin, stored, chunks: [], sizes: [], broken: null }
     const entry = tcache.entries + bin * word
-    list.broken = follow(context, list, wordOf(view, entry, word), at + BigInt(entry), safeLinking, seen)
-    return list
-  })
+    const low = view.getUint32(entry, true)
+    const high = word === 8 ? view.getUint32(entry + 4, true) : 0
+    if (low !== 0 || high !== 0) {
+      list.broken = follow(context, list, { low, high, at: struct + entry }, safeLinking, seen)
+    }
+    lists.push(list)
+  }
+  return lists
 }
 
-function wordOf(view: DataView, at: number, word: WordBytes): bigint {
-  return word === 8 ? view.getBigUint64(at, true) : BigInt(view.getUint32(at, true))
+/** A pointer as 32-bit halves, and the address where it is stored. */
+interface Link {
+  readonly low: number
+  readonly high: number
+  readonly at: number
 }
 
-// Links point to user memory, two words behind the chunk (malloc/malloc.c, tcache_put). `from`: where `first` is stored.
+// Links point to user memory, two words behind the chunk (malloc/malloc.c, tcache_put). Addresses are plain numbers
+// here: whatever is 2^53 or more is no memory, hence no chunk.
 function follow(
   { memory, layout, isUsedChunk }: TcacheContext,
   list: List,
-  first: bigint,
-  from: bigint,
+  first: Link,
   safeLinking: boolean,
-  seen: Set<bigint>,
+  seen: Set<number>,
 ): Anomaly | null {
   const word = layout.wordBytes
-  const name = `tcache bin ${list.bin}`
-  let link = from
-  for (let user = first; user !== 0n; ) {
-    const chunk = user - BigInt(2 * word)
-    if (seen.has(chunk)) return anomaly(link, `${name} leads back to ${hex(chunk)}`)
-    if (list.chunks.length >= MOST_CHUNKS) return anomaly(link, `${name} has more than ${MOST_CHUNKS} chunks`)
+  const broken = (at: number, what: string) => anomaly(BigInt(at), `tcache bin ${list.bin} ${what}`)
+  let { low, high, at: link } = first
+  while (low !== 0 || high !== 0) {
+    const user = high * TWO_32 + low
+    const chunk = user - 2 * word
+    if (seen.has(chunk)) return broken(link, `leads back to ${hex(BigInt(chunk))}`)
+    if (list.chunks.length >= MOST_CHUNKS) return broken(link, `has more than ${MOST_CHUNKS} chunks`)
     const size = chunkSizeIn(list.bin, memory, chunk, layout)
-    if (size === null) return anomaly(link, `${name} leads to ${hex(user)}, which is no chunk of it`)
-    if (isUsedChunk && !isUsedChunk(chunk as Address)) {
-      return anomaly(link, `${name} leads to ${hex(user)}, which is no chunk in use`)
+    if (size < 0) return broken(link, `leads to ${hexOf(low, high)}, which is no chunk of it`)
+    if (isUsedChunk && !isUsedChunk(address(chunk))) {
+      return broken(link, `leads to ${hexOf(low, high)}, which is no chunk in use`)
     }
     seen.add(chunk)
     list.chunks.push(chunk)
     list.sizes.push(size)
-    const next = memory.word(user, word)
-    if (next === null) return anomaly(user, `${name} has a link that cannot be read`)
+    if (!memory.load(user, word)) return broken(user, 'has a link that cannot be read')
     link = user
-    user = safeLinking ? next ^ (user >> 12n) : next
+    // PROTECT_PTR: the pointer XOR (its own address >> 12).
+    const shiftedLow = safeLinking ? (low >>> 12) | (high << 20) : 0
+    const shiftedHigh = safeLinking ? high >>> 12 : 0
+    low = (memory.low ^ shiftedLow) >>> 0
+    high = (memory.high ^ shiftedHigh) >>> 0
   }
   return null
 }
 
-// Size of an aligned chunk that may be in `bin`, or null.
-function chunkSizeIn(bin: number, memory: PageCache, chunk: bigint, layout: GlibcLayout): number | null {
+const TWO_32 = 2 ** 32
+
+function hexOf(low: number, high: number): string {
+  return hex((BigInt(high) << 32n) | BigInt(low))
+}
+
+// Size of an aligned chunk that may be in `bin`, or −1.
+function chunkSizeIn(bin: number, memory: PageCache, chunk: number, layout: GlibcLayout): number {
   const word = layout.wordBytes
-  if (chunk <= 0n || ((chunk + BigInt(2 * word)) & BigInt(layout.chunkAlign - 1)) !== 0n) return null
-  const head = memory.word(chunk + BigInt(word), word)
-  if (head === null || (head & BigInt(IS_MMAPPED)) !== 0n) return null
-  const size = Number(head & ~7n)
+  // An aligned number's low half is exact below 2^53, and `load` refuses the others.
+  if (chunk <= 0 || (chunk + 2 * word) % layout.chunkAlign !== 0) return -1
+  if (!memory.load(chunk + word, word) || (memory.low & IS_MMAPPED) !== 0) return -1
+  const size = memory.high * TWO_32 + ((memory.low & ~7) >>> 0)
   const proper = size >= 4 * word && size % layout.chunkAlign === 0
-  return proper && belongsToBin(bin, size, word) ? size : null
+  return proper && belongsToBin(bin, size, word) ? size : -1
 }
 
 function judge(at: Address, tcache: TcacheLayout, tid: number | null, lists: readonly List[]): TcacheReading {
@@ -141,17 +163,33 @@ function judge(at: Address, tcache: TcacheLayout, tid: number | null, lists: rea
     if (wrong) anomalies.push({ ...wrong, what: `${wrong.what} (${ownerText(at, tid)})` })
     else if (list.chunks.length > 0) soundBins++
   }
-  const chunks = lists.flatMap((list) => list.chunks)
+  const count = lists.reduce((sum, list) => sum + list.chunks.length, 0)
   const cache: ThreadCache = {
     address: at,
     tid,
     bins: lists.filter((list) => list.chunks.length > 0).map(toBin),
-    chunks: BigUint64Array.from(chunks),
-    sizes: Float64Array.from(lists.flatMap((list) => list.sizes)),
+    ...columnsOf(lists, count),
     complete: anomalies.length === 0,
   }
   const brokenBins = anomalies.length
-  return { cache, anomalies, soundBins, brokenBins, empty: brokenBins === 0 && chunks.length === 0, capacity }
+  return { cache, anomalies, soundBins, brokenBins, empty: brokenBins === 0 && count === 0, capacity }
+}
+
+// Halves are written side by side: no wide number is made for any chunk.
+function columnsOf(lists: readonly List[], count: number): Pick<ThreadCache, 'chunks' | 'sizes'> {
+  const halves = new Uint32Array(2 * count)
+  const sizes = new Float64Array(count)
+  let index = 0
+  for (const list of lists) {
+    for (let i = 0; i < list.chunks.length; i++) {
+      const chunk = list.chunks[i]!
+      halves[2 * index] = chunk % TWO_32
+      halves[2 * index + 1] = Math.floor(chunk / TWO_32)
+      sizes[index] = list.sizes[i]!
+      index++
+    }
+  }
+  return { chunks: new BigUint64Array(halves.buffer), sizes }
 }
 
 function countAnomaly(

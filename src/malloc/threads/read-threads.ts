@@ -33,6 +33,7 @@ export interface ThreadsMalloc {
 }
 
 const LIVE_RETRIES = 3
+const CACHED_LINES = 1024
 
 /**
  * Reads what each thread has of malloc. `minor`: of glibc 2.x, null when unknown; it is a hint, memory decides.
@@ -47,7 +48,13 @@ export async function readThreads(
   arenas: readonly Pick<Arena, 'address'>[],
   isUsedChunk: IsUsedChunk | null = null,
 ): Promise<ThreadsMalloc> {
-  const context: TcacheContext = { memory: new PageCache(target.memory), layout, isUsedChunk }
+  const context: TcacheContext = {
+    // Each chunk of a list is in a line of its own and is looked at once.
+    memory: new PageCache(target.memory, CACHED_LINES),
+    layout,
+    isUsedChunk,
+    ...(target.kind === 'core' ? { known: new Map() } : {}),
+  }
   const layouts = await possibleLayouts(symbols, layout, minor)
   const pointers = threadPointers(target)
   const reader = new ThreadReader(target, context, arenas)
@@ -160,6 +167,8 @@ class ThreadReader {
   }
 
   #readCache(at: Address, layout: TcacheLayout, tid: number): ReturnType<typeof readTcache> {
+    const known = this.context.known?.get(at)
+    if (known?.layout === layout) return { ...known.reading, cache: { ...known.reading.cache, tid } }
     let reading = readTcache(this.context, at, layout, tid)
     const retries = this.target.kind === 'core' ? 0 : LIVE_RETRIES
     for (let tried = 0; tried < retries && !reading?.cache.complete; tried++) {

@@ -121,7 +121,10 @@ function gradeCache(context: TcacheContext, value: bigint, tcache: TcacheLayout)
   const reading = readTcache(context, address(value), tcache, null)
   if (reading === null) return NOT_IT
   if (reading.empty) return reading.capacity === 0 ? 0 : 2
-  if (reading.brokenBins === 0) return SOUND
+  if (reading.brokenBins === 0) {
+    context.known?.set(value, { layout: tcache, reading })
+    return SOUND
+  }
   return reading.soundBins > 0 ? 1 : 0
 }
 

@@ -13,7 +13,6 @@ import {
 } from '../target.js'
 import { denial, type ProcessStatus, requireProcess, thisCaller } from './access.js'
 import { readAuxv } from './auxv.js'
-import { readMemoryTotals } from './memory-totals.js'
 import { readModules } from './modules.js'
 import { errnoOf, isDenied, isGone, readHeadOrNull, readLinkOrNull, tryReadText } from './proc-file.js'
 import { type MapsRegion, parseMaps, withoutDeleted } from './proc-maps.js'
@@ -107,7 +106,7 @@ class LiveTarget implements Target {
   }
 
   memoryTotals(): ProcessMemoryTotals {
-    return readMemoryTotals(this.pid)
+    return this.#resident().totals()
   }
 
   surroundings(): Surroundings {

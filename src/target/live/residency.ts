@@ -1,7 +1,8 @@
 // Which bytes of a running process are in RAM: smaps for whole mappings, pagemap for parts of one.
 import { closeSync, openSync, readSync } from 'node:fs'
 import { GapList, type PageRuns } from '../../memory/page-runs.js'
-import type { MappingUse } from '../target.js'
+import type { MappingUse, ProcessMemoryTotals } from '../target.js'
+import { readMemoryTotals } from './memory-totals.js'
 import { errnoOf, readTextOrNull } from './proc-file.js'
 import { parseSmaps } from './proc-smaps.js'
 
@@ -23,6 +24,7 @@ export class Residency {
   readonly #pid: number
   readonly #pageBytes: number
   #entries: readonly MappingUse[] | null = null
+  #totals: ProcessMemoryTotals | null = null
   readonly #wholes = new Map<MappingUse, PageCount | null>()
 
   constructor(pid: number, pageBytes: number) {
@@ -117,8 +119,17 @@ export class Residency {
     })
   }
 
+  /** VmRSS and VmSwap of the moment at which smaps was read. */
+  totals(): ProcessMemoryTotals {
+    this.#smaps()
+    return this.#totals!
+  }
+
   #smaps(): readonly MappingUse[] {
-    this.#entries ??= parseSmaps(readTextOrNull(`/proc/${this.#pid}/smaps`) ?? '')
+    if (this.#entries === null) {
+      this.#entries = parseSmaps(readTextOrNull(`/proc/${this.#pid}/smaps`) ?? '')
+      this.#totals = readMemoryTotals(this.#pid)
+    }
     return this.#entries
   }
 }

@@ -52,7 +52,7 @@ function headline({ target, heap }: Report, colors: Colors): string {
 
 const LAYOUT_FROM = {
   'debug-info': 'layout from debug symbols',
-  table: 'no debug symbols: main_arena found in memory, layout of this version',
+  table: 'main_arena found in memory, layout of this version',
   probe: 'no debug symbols: layout found by probing',
 } as const
 

@@ -1,0 +1,85 @@
+// Few live chunks hold many pages: free memory that no trim can return.
+import { bytesText, countText, percentText } from '../../format/sizes.js'
+import { CLASS_COUNT, classRange, SizeHistogram } from '../../malloc/chunks/size-classes.js'
+import type { HeapModel } from '../../malloc/heap-model.js'
+import type { Facts } from '../facts.js'
+import type { Evidence, Finding } from '../finding.js'
+import { gradeBytes, isToldBy, type Rule } from '../rule.js'
+import { residentBytes, residentOf } from '../sums.js'
+
+/** Less pinned memory than this is not told. */
+const LEAST_PINNED_BYTES = 64 << 20
+const CRITICAL_PINNED_BYTES = 1 << 30
+/** Share of the arenas' resident bytes that is pinned, from which on it is told. */
+const LEAST_SHARE_PERCENT = 50
+/** Size classes of live chunks that are named. */
+const MOST_CLASSES = 3
+
+export const pinnedFragmentation: Rule = {
+  name: 'pinned-fragmentation',
+  check,
+  explanation: {
+    measures:
+      'free memory in pages that a live chunk shares, so that neither free() nor malloc_trim can return them',
+    how: 'resident bytes of chunks in bins, without the whole pages inside them that malloc_trim gives back; which live chunks pin them is told by the size classes with most chunks in the arenas concerned',
+    thresholds: [
+      `${bytesText(LEAST_PINNED_BYTES)} or more pinned, and ${LEAST_SHARE_PERCENT} % of what is resident of the arenas`,
+      `critical from ${bytesText(CRITICAL_PINNED_BYTES)} on; for information only where arena-bloat tells of it`,
+    ],
+    read: ['malloc_trim(3), NOTES', 'glibc manual: "The GNU Allocator"', 'mallopt(3): M_MMAP_THRESHOLD'],
+  },
+}
+
+function check(facts: Facts, earlier: readonly Finding[]): Finding | null {
+  const { heap } = facts
+  if (!heap) return null
+  const pinned = residentOf(heap.arenas, 'pinnedBytes')
+  const resident = residentBytes(heap.arenas)
+  const live = residentOf(heap.arenas, 'liveBytes')
+  if (pinned === null || resident === null || live === null || pinned < LEAST_PINNED_BYTES) return null
+  const sharePercent = (100 * pinned) / resident
+  if (sharePercent < LEAST_SHARE_PERCENT) return null
+  const classes = holders(heap)
+  const top = classes[0]
+  return {
+    rule: pinnedFragmentation.name,
+    severity: gradeBytes(pinned, CRITICAL_PINNED_BYTES, isToldBy(earlier, 'arena-bloat')),
+    title: `${bytesText(live)} of live chunks pin ${bytesText(pinned)} of free memory: ${percentText(sharePercent)} of the arenas' pages cannot be returned`,
+    evidence: [
+      { label: 'free, in pages that live chunks share', value: pinned, unit: 'bytes' },
+      { label: 'of what is resident of the arenas', value: Number(sharePercent.toFixed(1)), unit: 'percent' },
+      { label: 'live chunks', value: heap.totals.usedChunks, unit: 'count' },
+      { label: 'live, resident', value: live, unit: 'bytes' },
+      ...classes.map(
+        ({ name, chunks, bytes }): Evidence => ({
+          label: `live chunks of ${name}`,
+          value: `${countText(chunks)} with ${bytesText(bytes)}`,
+          unit: 'text',
+        }),
+      ),
+    ],
+    nextStep: `find who keeps the small chunks that stay${top ? ` (arena-inspect chunks --used --min ${top.min} --max ${top.max})` : ''} and allocate them apart from what comes and goes: earlier, or from a pool; malloc_trim cannot help here`,
+    why: 'long-lived chunks were allocated between short-lived ones: each keeps its whole page',
+  }
+}
+
+function holders(
+  heap: HeapModel,
+): { name: string; min: number; max: number; chunks: number; bytes: number }[] {
+  const live = new SizeHistogram()
+  for (const { sizes, resident } of heap.arenas)
+    if (sizes && resident && resident.pinnedBytes > 0) live.addAll(sizes.live)
+  return Array.from({ length: CLASS_COUNT }, (_, index) => {
+    const { min, max } = classRange(index)
+    return {
+      name: `${min} to ${max - 1} bytes`,
+      min,
+      max: max - 1,
+      chunks: live.chunks[index]!,
+      bytes: live.bytes[index]!,
+    }
+  })
+    .filter(({ chunks }) => chunks > 0)
+    .sort((a, b) => b.chunks - a.chunks)
+    .slice(0, MOST_CLASSES)
+}
