@@ -1,5 +1,5 @@
 // What the command line shows besides its output: messages, progress, colour.
-import { SingleBar } from 'cli-progress'
+import type { SingleBar } from 'cli-progress'
 import picocolors from 'picocolors'
 import { printable } from '../format/printable.js'
 
@@ -27,6 +27,7 @@ export class Progress {
   async update(done: number, total: number): Promise<void> {
     if (process.stderr.isTTY && performance.now() - this.#started > QUIET_MS) {
       if (!this.#bar) {
+        const { SingleBar } = await import('cli-progress')
         const format = `${this.what} {bar} {value}/{total}, {eta_formatted} left`
         this.#bar = new SingleBar({
           format,

@@ -24,9 +24,13 @@ const running = new Set<GdbProcess>()
 /**
  * Starts `gdbPath`; resolves once the process exists. Throws MiError `not-found` when there is no such program.
  * It has its own process group, so that Ctrl-C in the terminal stays ours; it ends with us: by the exit hook, or,
- * when we are killed, by the end of its stdin.
+ * when we are killed, by the end of its stdin. `spared`: by the end of its stdin only.
  */
-export async function startGdb(gdbPath: string, args: readonly string[]): Promise<GdbProcess> {
+export async function startGdb(
+  gdbPath: string,
+  args: readonly string[],
+  spared = false,
+): Promise<GdbProcess> {
   const safe = SAFE.flatMap((command) => ['-iex', command])
   const child = spawn(gdbPath, ['-nx', '-q', '--interpreter=mi3', ...safe, ...args], {
     stdio: ['pipe', 'pipe', 'pipe'],
@@ -41,6 +45,7 @@ export async function startGdb(gdbPath: string, args: readonly string[]): Promis
   child.stdin.on('error', () => {})
   child.stdout.on('error', () => {})
   child.stderr.on('error', () => {})
+  if (spared) return child
   if (running.size === 0) process.on('exit', killAll)
   running.add(child)
   child.once('exit', () => {
@@ -96,7 +101,14 @@ function killAll(): void {
 }
 
 function startError(gdbPath: string, error: NodeJS.ErrnoException): MiError {
+  return gdbNotFound(
+    gdbPath,
+    error.code === 'ENOENT' ? '' : ` cannot be started: ${error.code ?? error.message}`,
+  )
+}
+
+/** `why` is put behind the sentence; empty where there is just no such file. */
+export function gdbNotFound(gdbPath: string, why: string): MiError {
   const which = gdbPath === 'gdb' ? '' : `: ${gdbPath}`
-  const why = error.code === 'ENOENT' ? '' : ` cannot be started: ${error.code ?? error.message}`
   return new MiError('not-found', '', `gdb not found${which}${why}`)
 }

@@ -21,6 +21,11 @@ export interface GdbSessionOptions {
   readonly timeoutMs?: number
   /** Closes the session when aborted, even while it starts. */
   readonly signal?: AbortSignal
+  /**
+   * No signal is ever sent to gdb, because it may be inside a process that it has to put right first: a command that
+   * takes too long is no longer waited for, and gdb ends when it has done it and finds its stdin closed.
+   */
+  readonly spared?: boolean
 }
 
 export interface CommandOptions {
@@ -37,6 +42,7 @@ export class GdbSession {
   readonly #proxy: ProxyTransport
   readonly #transcript: GdbSessionOptions['transcript']
   readonly #timeoutMs: number
+  readonly #spared: boolean
   readonly #asyncListeners = new Set<(record: AsyncRecord) => void>()
   readonly #looseText: Uint8Array[] = []
   #gdb!: GDB
@@ -51,6 +57,7 @@ export class GdbSession {
     this.#child = child
     this.#transcript = options.transcript
     this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS
+    this.#spared = options.spared === true
     this.#proxy = new ProxyTransport({
       send: (line) => this.#send(line),
       onPrompt: () => this.#onPrompt?.(),
@@ -66,7 +73,7 @@ export class GdbSession {
   static async start(options: GdbSessionOptions = {}): Promise<GdbSession> {
     const gdbJs = loadGdbJs()
     gdbJs.catch(() => {})
-    const child = await startGdb(options.gdbPath ?? 'gdb', options.args ?? [])
+    const child = await startGdb(options.gdbPath ?? 'gdb', options.args ?? [], options.spared)
     const session = new GdbSession(child, options)
     const onAbort = () => void session.close()
     options.signal?.addEventListener('abort', onAbort, { once: true })
@@ -141,7 +148,7 @@ export class GdbSession {
     holdEventLoop(this.#child, true)
     if (!hasEnded(this.#child)) {
       this.#child.stdin.end('-gdb-exit\n')
-      if (!(await waitForEnd(this.#child, 700))) await endGdb(this.#child)
+      if (!(await waitForEnd(this.#child, 700)) && !this.#spared) await endGdb(this.#child)
     }
     this.#child.stdout.destroy()
     this.#child.stderr.destroy()
@@ -173,6 +180,10 @@ export class GdbSession {
     let hard: NodeJS.Timeout | undefined
     const soft = setTimeout(() => {
       error = new MiError('timeout', command, `no answer from gdb within ${timeoutMs} ms`)
+      if (this.#spared) {
+        this.#end(error)
+        return
+      }
       this.#child.kill('SIGINT')
       hard = setTimeout(() => {
         this.#end(error!)

@@ -7,38 +7,26 @@ export function sizeClasses(
   { live, free }: { readonly live: SizeHistogram; readonly free: SizeHistogram },
   detail: 'fine' | 'powers of two',
 ): readonly ReportSizeClass[] {
-  const rows: ReportSizeClass[] = []
+  const rows: Row[] = []
+  let last: Row | null = null
   for (let index = 0; index < CLASS_COUNT; index++) {
-    const [liveChunks, freeChunks] = [live.chunks[index]!, free.chunks[index]!]
+    const liveChunks = live.chunks[index]!
+    const freeChunks = free.chunks[index]!
     if (liveChunks === 0 && freeChunks === 0) continue
     const { min, max } = classRange(index)
-    const range = detail === 'fine' ? { minBytes: min, maxBytes: max } : powers(min, max)
-    const row = {
-      ...range,
-      liveChunks,
-      liveBytes: live.bytes[index]!,
-      freeChunks,
-      freeBytes: free.bytes[index]!,
+    const minBytes = detail === 'fine' ? min : 2 ** Math.floor(Math.log2(Math.max(1, min)))
+    const maxBytes = detail === 'fine' ? max : Math.max(max, minBytes * 2)
+    if (last === null || last.minBytes !== minBytes) {
+      last = { minBytes, maxBytes, liveChunks: 0, liveBytes: 0, freeChunks: 0, freeBytes: 0 }
+      rows.push(last)
     }
-    const last = rows.at(-1)
-    if (last?.minBytes === row.minBytes) rows[rows.length - 1] = joined(last, row)
-    else rows.push(row)
+    last.maxBytes = maxBytes
+    last.liveChunks += liveChunks
+    last.liveBytes += live.bytes[index]!
+    last.freeChunks += freeChunks
+    last.freeBytes += free.bytes[index]!
   }
   return rows
 }
 
-function powers(min: number, max: number): { minBytes: number; maxBytes: number } {
-  const minBytes = 2 ** Math.floor(Math.log2(Math.max(1, min)))
-  return { minBytes, maxBytes: Math.max(max, minBytes * 2) }
-}
-
-function joined(a: ReportSizeClass, b: ReportSizeClass): ReportSizeClass {
-  return {
-    minBytes: a.minBytes,
-    maxBytes: b.maxBytes,
-    liveChunks: a.liveChunks + b.liveChunks,
-    liveBytes: a.liveBytes + b.liveBytes,
-    freeChunks: a.freeChunks + b.freeChunks,
-    freeBytes: a.freeBytes + b.freeBytes,
-  }
-}
+type Row = { -readonly [K in keyof ReportSizeClass]: ReportSizeClass[K] }

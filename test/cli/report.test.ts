@@ -75,7 +75,10 @@ t.test('a live process and its core', async (t) => {
   t.match(fromCore.target, { kind: 'core', label: core, pid: running.pid, executable: program, threads: 25 })
   t.equal((await arenaInspect(['report', core, '--fail-on', 'critical'])).code, 0)
   const bare = await arenaInspect([core])
-  t.match(bare.stdout, /glibc 2\.\d+ \(layout from debug symbols, confirmed by 24 of 24 arenas\)/)
+  t.match(
+    bare.stdout,
+    /glibc 2\.\d+ \(main_arena found in memory, layout of this version, confirmed by 24 of 24 arenas\)/,
+  )
   t.notOk(bare.stdout.includes('\x1b'), 'no colour into a pipe')
   const arenas = await arenaInspect(['arenas', core])
   t.equal(arenas.stdout.trimEnd().split('\n').length, 25, 'a title and 24 arenas')
@@ -93,16 +96,25 @@ t.test('a live process and its core', async (t) => {
       /^arena-inspect: the report is partial: the file is truncated: it ends at 3000000 of \d+ bytes[^\n]*\n$/,
     )
     t.equal((await arenaInspect(['report', cut, '--strict'])).code, 4)
-    truncateSync(cut, 100)
-    oneLine(t, await arenaInspect([cut]), 1, /is cut inside its headers.*; copy it again/)
     const text = join(folder, 'notes.txt')
     writeFileSync(text, 'meeting notes\n')
     oneLine(t, await arenaInspect([text]), 1, /is not a core file.*gcore PID/)
     oneLine(t, await arenaInspect([join(folder, 'nothing')]), 1, /no such file; /)
-    const noGdb = await arenaInspect([core, '--gdb', join(folder, 'no-gdb')])
-    t.equal(noGdb.code, 0, 'without gdb the layout is found in memory')
-    t.match(noGdb.stderr, /^arena-inspect: note: gdb not found: [^\n]+ \(apt-get install gdb\)\n$/)
-    t.match(noGdb.stdout, /no debug symbols: main_arena found in memory/)
+    const missing = join(folder, 'no-gdb')
+    const unasked = await arenaInspect([core, '--gdb', missing, '--debug'])
+    t.equal(unasked.code, 0, 'memory leaves no doubt')
+    t.match(
+      unasked.stderr,
+      /^arena-inspect: note: gdb not found: [^\n]+ \(apt-get install gdb\)\n$/,
+      'gdb is not needed, but its absence is said',
+    )
+    const noGdb = await arenaInspect([cut, '--gdb', missing])
+    t.equal(noGdb.code, 0)
+    t.match(noGdb.stdout, /gdb not found: [^\n]+ \(apt-get install gdb\)/, 'in doubt gdb is asked')
+    const asked = await arenaInspect(['report', cut, '--debug'])
+    t.match(asked.stderr, /gdb to-gdb \d+-list-features/, 'and answers')
+    truncateSync(cut, 100)
+    oneLine(t, await arenaInspect([cut]), 1, /is cut inside its headers.*; copy it again/)
     const withoutGdb = JSON.parse(
       (await arenaInspect(['report', core, '--no-gdb', '--json'])).stdout,
     ) as Report

@@ -12,6 +12,12 @@ t.test('bytes', async (t) => {
     [1024 ** 2 - 1, '1023.9 KiB'],
     [13_678_000_000, '12.7 GiB'],
     [-2048, '-2.0 KiB'],
+    [1024 ** 2, '1.0 MiB'],
+    // 1.0999… KiB and 1.1 KiB: cut off, never rounded up.
+    [1126, '1.0 KiB'],
+    [1127, '1.1 KiB'],
+    [2 ** 47, '128.0 TiB'],
+    [2 ** 64, '16.0 EiB'],
   ]
   for (const [bytes, text] of cases) t.equal(bytesText(bytes), text)
 })

@@ -13,23 +13,54 @@ interface Load {
 // Chunks enough to hit each kind.
 const MOST_CHUNKS = 50_000
 
-/** Aims at `bytes`, a 64-bit core; `malloc` as read from it, or null. */
+// Offsets in the ELF header, in a program header and in a section header, by word size.
+const ELF = {
+  8: {
+    table: 32,
+    sections: 40,
+    count: 56,
+    entry: 56,
+    header: 64,
+    offset: 8,
+    address: 16,
+    bytes: 32,
+    info: 44,
+  },
+  4: {
+    table: 28,
+    sections: 32,
+    count: 44,
+    entry: 32,
+    header: 52,
+    offset: 4,
+    address: 8,
+    bytes: 16,
+    info: 28,
+  },
+} as const
+
+/** Aims at `bytes`, a core; `malloc` as read from it, or null. */
 export function aimAt(bytes: Uint8Array, memory: MemorySource, malloc: MallocState | null): Aim {
   const view = new DataView(bytes.buffer, bytes.byteOffset)
-  const table = Number(view.getBigUint64(32, true))
-  const listed = view.getUint16(56, true)
+  // EI_CLASS
+  const wordBytes = bytes[4] === 1 ? 4 : 8
+  const elf = ELF[wordBytes]
+  const word = (at: number) =>
+    wordBytes === 8 ? view.getBigUint64(at, true) : BigInt(view.getUint32(at, true))
+  const table = Number(word(elf.table))
+  const listed = view.getUint16(elf.count, true)
   // PN_XNUM: the count is in sh_info of section 0.
-  const count = listed < 0xffff ? listed : view.getUint32(Number(view.getBigUint64(40, true)) + 44, true)
+  const count = listed < 0xffff ? listed : view.getUint32(Number(word(elf.sections)) + elf.info, true)
   const loads: Load[] = []
   const notes: { at: number; bytes: number }[] = []
   for (let k = 0; k < count; k++) {
-    const entry = table + 56 * k
-    const at = Number(view.getBigUint64(entry + 8, true))
-    const length = Math.min(Number(view.getBigUint64(entry + 32, true)), bytes.length - at)
+    const entry = table + elf.entry * k
+    const at = Number(word(entry + elf.offset))
+    const length = Math.min(Number(word(entry + elf.bytes)), bytes.length - at)
     if (length <= 0) continue
     const type = view.getUint32(entry, true)
     if (type === 4) notes.push({ at, bytes: length })
-    if (type === 1) loads.push({ address: view.getBigUint64(entry + 16, true), at, bytes: length })
+    if (type === 1) loads.push({ address: word(entry + elf.address), at, bytes: length })
   }
   const place = (address: bigint): number[] => {
     const load = loads.find(
@@ -42,8 +73,9 @@ export function aimAt(bytes: Uint8Array, memory: MemorySource, malloc: MallocSta
   const orAnything = (list: readonly number[]) => (list.length > 0 ? list : anything)
   return {
     bytes,
-    headerBytes: 64,
-    tableBytes: table + 56 * count,
+    wordBytes,
+    headerBytes: elf.header,
+    tableBytes: table + elf.entry * count,
     notes,
     structures: orAnything(aims.structures),
     chunks: orAnything(aims.chunks),
@@ -58,8 +90,9 @@ function placesOf(
 ): Pick<Aim, 'structures' | 'chunks' | 'links'> {
   const structures: number[] = []
   const links: number[] = []
+  const { wordBytes } = layout
   const words = (start: bigint, length: number) => {
-    for (let at = 0; at < length; at += 8) structures.push(...place(start + BigInt(at)))
+    for (let at = 0; at < length; at += wordBytes) structures.push(...place(start + BigInt(at)))
   }
   for (const arena of model.arenas) {
     const { next, top, bins, systemMem } = layout.arena
@@ -70,14 +103,14 @@ function placesOf(
     }
     words(arena.address, layout.arena.sizeBytes)
     links.push(...place(arena.address + BigInt(next)))
-    for (let k = 0; k < 254; k++) links.push(...place(arena.address + BigInt(bins + 8 * k)))
+    for (let k = 0; k < 254; k++) links.push(...place(arena.address + BigInt(bins + wordBytes * k)))
     if (arena.isMain) continue
     for (const heap of arena.heaps) {
       for (let k = 0; k < 20; k++) words(heap.address, layout.heapInfo.sizeBytes)
       links.push(...place(heap.address + BigInt(layout.heapInfo.prev)))
     }
   }
-  for (const cache of model.caches) words(cache.address, 640)
+  for (const cache of model.caches) words(cache.address, 80 * wordBytes)
   if (model.glibc.mallocPar !== null) words(model.glibc.mallocPar, layout.par.sizeBytes)
   const chunks: number[] = []
   for (const batch of listChunks(memory, layout, model)) {
@@ -85,7 +118,7 @@ function placesOf(
       const at = place(batch.addresses[row]!)
       chunks.push(...at)
       const isLinked = batch.states[row]! > 0 && batch.states[row]! < 5
-      if (isLinked) links.push(...at.flatMap((header) => [header + 16, header + 24]))
+      if (isLinked) links.push(...at.flatMap((header) => [header + 2 * wordBytes, header + 3 * wordBytes]))
     }
   }
   return { structures, chunks, links }

@@ -18,6 +18,7 @@ export function randomFrom(seed: number): Random {
 /** A sound core and where in its file things are. */
 export interface Aim {
   readonly bytes: Uint8Array
+  readonly wordBytes: 8 | 4
   /** Ends of what is read before any memory: ELF header, program headers, notes. */
   readonly headerBytes: number
   readonly tableBytes: number
@@ -52,12 +53,18 @@ const VALUES = [
 
 const pick = <T>(list: readonly T[], random: Random): T => list[random(list.length)]!
 
-function word(bytes: Uint8Array, at: number): bigint {
-  return at + 8 <= bytes.length ? new DataView(bytes.buffer).getBigUint64(at, true) : 0n
+// Words of the core's own size.
+function word(bytes: Uint8Array, at: number, { wordBytes }: Aim): bigint {
+  if (at + wordBytes > bytes.length) return 0n
+  const view = new DataView(bytes.buffer)
+  return wordBytes === 8 ? view.getBigUint64(at, true) : BigInt(view.getUint32(at, true))
 }
 
-function put(bytes: Uint8Array, at: number, value: bigint): void {
-  if (at + 8 <= bytes.length) new DataView(bytes.buffer).setBigUint64(at, BigInt.asUintN(64, value), true)
+function put(bytes: Uint8Array, at: number, value: bigint, { wordBytes }: Aim): void {
+  if (at + wordBytes > bytes.length) return
+  const view = new DataView(bytes.buffer)
+  if (wordBytes === 8) view.setBigUint64(at, BigInt.asUintN(64, value), true)
+  else view.setUint32(at, Number(BigInt.asUintN(32, value)), true)
 }
 
 function flip(bytes: Uint8Array, at: number, random: Random): void {
@@ -77,8 +84,11 @@ const anywhere: Mutation = (bytes, _aim, random) => {
 const structures: Mutation = (bytes, aim, random) => {
   times(1 + random(4), () => {
     const at = pick(aim.structures, random)
-    if (random(2) === 0) flip(bytes, at + random(8), random)
-    else put(bytes, at, random(3) === 0 ? word(bytes, pick(aim.structures, random)) : pick(VALUES, random))
+    if (random(2) === 0) flip(bytes, at + random(aim.wordBytes), random)
+    else {
+      const copied = word(bytes, pick(aim.structures, random), aim)
+      put(bytes, at, random(3) === 0 ? copied : pick(VALUES, random), aim)
+    }
   })
   return bytes
 }
@@ -92,7 +102,7 @@ const headers: Mutation = (bytes, aim, random) => {
   times(1 + random(3), () => {
     const at = random(3) === 0 ? random(aim.headerBytes) : random(aim.tableBytes)
     if (random(2) === 0) flip(bytes, at, random)
-    else put(bytes, at & ~7, random(3) === 0 ? BigInt(random(bytes.length)) : pick(VALUES, random))
+    else put(bytes, at & ~7, random(3) === 0 ? BigInt(random(bytes.length)) : pick(VALUES, random), aim)
   })
   return bytes
 }
@@ -103,14 +113,16 @@ const notes: Mutation = (bytes, aim, random) => {
     const note = pick(aim.notes, random)
     const at = note.at + random(Math.min(note.bytes, random(2) === 0 ? 512 : note.bytes))
     if (random(2) === 0) flip(bytes, at, random)
-    else put(bytes, at & ~3, pick(VALUES, random))
+    else put(bytes, at & ~3, pick(VALUES, random), aim)
   })
   return bytes
 }
 
 // A pointer of one list takes the value of another's: circles, joins, and lists of other arenas.
 const cycles: Mutation = (bytes, aim, random) => {
-  times(1 + random(4), () => put(bytes, pick(aim.links, random), word(bytes, pick(aim.links, random))))
+  times(1 + random(4), () =>
+    put(bytes, pick(aim.links, random), word(bytes, pick(aim.links, random), aim), aim),
+  )
   return bytes
 }
 
@@ -118,18 +130,18 @@ const swapped: Mutation = (bytes, aim, random) => {
   times(1 + random(4), () => {
     const from = random(2) === 0 ? aim.links : aim.structures
     const [a, b] = [pick(from, random), pick(from, random)]
-    const [left, right] = [word(bytes, a), word(bytes, b)]
-    put(bytes, a, right)
-    put(bytes, b, left)
+    const [left, right] = [word(bytes, a, aim), word(bytes, b, aim)]
+    put(bytes, a, right, aim)
+    put(bytes, b, left, aim)
   })
   return bytes
 }
 
 const sizes: Mutation = (bytes, aim, random) => {
   times(1 + random(random(4) === 0 ? 200 : 3), () => {
-    const at = pick(aim.chunks, random) + 8
-    const near = (word(bytes, at) + BigInt(16 * (random(65) - 32))) & 0xffff_ffffn
-    put(bytes, at, random(2) === 0 ? near : pick(VALUES, random))
+    const at = pick(aim.chunks, random) + aim.wordBytes
+    const near = (word(bytes, at, aim) + BigInt(16 * (random(65) - 32))) & 0xffff_ffffn
+    put(bytes, at, random(2) === 0 ? near : pick(VALUES, random), aim)
   })
   return bytes
 }

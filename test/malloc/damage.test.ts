@@ -151,6 +151,128 @@ t.test('the ring', async (t) => {
   }
 })
 
+t.test('a closed ring that skips arenas', async (t) => {
+  const next = BigInt(layout.arena.next)
+  for (const [from, to] of [
+    [3, 5],
+    [2, 9],
+    [0, 12],
+    [9, 0],
+    [0, 0],
+  ] as const) {
+    const model = (await read([[arenas[from]!.address + next, arenas[to]!.address]]))!
+    const what = `${from} leads to ${to}`
+    t.same(model.arenas, arenas, `${what}: all arenas are told, in their order`)
+    t.same(model.totals, sound.model.totals, `${what}: the totals are whole`)
+    t.match(model.anomalies, [{ at: arenas[from]!.address, code: 'ring-skips-arena' }], what)
+    t.equal(model.anomalies.length, 1)
+    t.ok(model.anomalies[0]!.what.includes(hex(arenas[from + 1]!.address)), model.anomalies[0]!.what)
+  }
+  const twice = (await read([
+    [arenas[1]!.address + next, arenas[4]!.address],
+    [arenas[6]!.address + next, arenas[8]!.address],
+  ]))!
+  t.same(twice.arenas, arenas)
+  t.match(twice.anomalies, [{ code: 'ring-skips-arena' }, { code: 'ring-skips-arena' }])
+})
+
+t.test('what only looks like a skipped arena is none', async (t) => {
+  const skipping = [arenas[3]!.address + BigInt(layout.arena.next), arenas[5]!.address as bigint] as const
+  const lost = arenas[4]!
+  const next = lost.address + BigInt(layout.arena.next)
+  for (const [what, words] of [
+    ['it leads nowhere, as one that is being made', [[next, 0n]]],
+    ['it leads to another main_arena', [[next, lost.address + 0x100n]]],
+    ['its heap names another arena', [[lost.heaps[0]!.address, lost.address + 0x10n]]],
+    ['top is in no heap of its own', [[lost.address + BigInt(layout.arena.top), arenas[5]!.top!]]],
+  ] as const) {
+    const model = (await read([skipping, ...words]))!
+    t.equal(model.arenas.length, arenas.length - 1, what)
+    t.notOk(model.arenas.some(({ address }) => address === lost.address))
+    t.notOk(model.anomalies.some(({ code }) => code === 'ring-skips-arena'))
+  }
+})
+
+t.test('tcaches that cannot be read', async (t) => {
+  const victim = sound.model.threads.findLast(({ cache }) => cache !== null)!
+  const cache = victim.cache!
+  const entries = Array.from(
+    { length: 80 },
+    (_, k) => [cache.address + BigInt(8 * k), 0x4141414141414141n] as const,
+  )
+  const damaged = (await read(entries))!
+  t.ok(damaged.anomalies.some(({ code }) => code === 'tcache-broken'))
+  t.match(damaged.notes, [/^a tcache is damaged .* count as live, not as tcache$/])
+  const gone = without(target, (at) => at >> 12n === victim.threadPointer! >> 12n, true)
+  const told = (await readHeapModel(gone, null))!.model
+  t.same(told.totals, sound.model.totals, 'what its thread cannot tell the content does')
+  t.match(told.notes, [/^the tcache of one thread could not be reached .* 1 found: .* take for granted/])
+  const both = (await readHeapModel(patched(gone, new Map(entries)), null))!.model
+  t.match(both.notes, [/0 found/], 'and it is said where it does not')
+  const offset = await variableOf(victim.threadPointer!, cache.address)
+  const lost = (await read([...entries, [victim.threadPointer! - BigInt(offset), 0x4141414141414140n]]))!
+  t.match(lost.totals, { liveBytes: null, tcacheBytes: null, inUseBytes: sound.model.totals.inUseBytes })
+})
+
+/** How far below the thread pointer libc's variable tcache lies. */
+async function variableOf(pointer: bigint, cache: bigint): Promise<number> {
+  const view = new DataView(new ArrayBuffer(8))
+  for (let at = 8; at < 0x400; at += 8) {
+    target.memory.read(address(pointer - BigInt(at)), new Uint8Array(view.buffer))
+    if (view.getBigUint64(0, true) === cache) return at
+  }
+  throw new Error('the thread has no pointer to its tcache')
+}
+
+t.test('a main heap in pieces', async (t) => {
+  const folder = scratch()
+  const program = compile('test/programs/heap-shapes.c')
+  const running = await start(program, ['noncontiguous', join(folder, 'out')], { cwd: folder })
+  const core = openTarget({ kind: 'core', path: gcore(running.pid, join(folder, 'core.pieces')) })
+  await running.kill()
+  const whole = (await readHeapModel(core, null))!
+  const places = whole.model.arenas[0]!.heaps
+  t.ok(places.length > 3)
+  const chunks = chunksOf(core, whole, 0)
+  const inPiece = (k: number) => {
+    const { address: start, sizeBytes } = places[k]!
+    const own = chunks.filter(
+      ({ address: at, state }) => state === 'live' && at >= start && at < start + BigInt(sizeBytes),
+    )
+    return own[own.length >> 1]!
+  }
+  for (const pieces of [[0], [1], [places.length - 1], [0, 1, 2, places.length - 1]]) {
+    const hit = pieces.map(inPiece)
+    const words = hit.map(({ address: at }) => [at + 8n, 0x4141414141414141n] as const)
+    const spoiled = patched(core, new Map(words))
+    const state = (await readHeapModel(spoiled, null))!
+    const [main] = state.model.arenas
+    const what = `damage in ${pieces.join(', ')} of ${places.length}`
+    t.same(main!.heaps, places, `${what}: all pieces are told`)
+    t.equal(
+      main!.skippedBytes,
+      hit.reduce((sum, { size }) => sum + size, 0),
+      `${what}: no more is lost`,
+    )
+    t.equal(main!.inUseBytes, whole.model.arenas[0]!.inUseBytes, what)
+    t.match(state.model.anomalies.at(-1), {
+      code: 'partly-walked',
+      what: /9\d\.\d % of its heaps was walked/,
+    })
+    t.same(
+      state.model.anomalies.filter(({ code }) => code === 'walk-stopped').map(({ at }) => at),
+      hit.map(({ address }) => address),
+    )
+    const lost = new Set<bigint>(hit.map(({ address }) => address))
+    t.same(
+      chunksOf(spoiled, state, 0).map(({ address }) => address),
+      chunks.map(({ address }) => address).filter((at) => !lost.has(at)),
+      `${what}: all other chunks are listed`,
+    )
+  }
+  core.close()
+})
+
 t.test('a ring broken twice', async (t) => {
   const next = BigInt(layout.arena.next)
   const model = (await read([

@@ -121,7 +121,8 @@ function byContent({ target, state, read }: Reading, known: readonly ThreadCache
 function gdbSays(program: string, core: string, variable: string): Map<number, bigint> | null {
   const args = ['-nx', '-batch', program, core, '-ex', `thread apply all -s p ${variable}`]
   const text = execFileSync('gdb', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
-  const said = [...text.matchAll(/LWP (\d+)\)+:\n\$\d+ = (?:\([^)]*\) )?(0x[0-9a-f]+)/g)]
+  // On some processors gdb 13 warns of each thread that its .reg-xstate section is too small.
+  const said = [...text.matchAll(/LWP (\d+)\)+:\n(?:warning: .*\n)*\$\d+ = (?:\([^)]*\) )?(0x[0-9a-f]+)/g)]
   return said.length ? new Map(said.map(([, tid, value]) => [Number(tid), BigInt(value!)])) : null
 }
 

@@ -1,4 +1,5 @@
 // The heaps of the matrix: which shape a process is brought into, and under which settings.
+import { readFileSync } from 'node:fs'
 import type { HeapModel } from '../../src/malloc/heap-model.js'
 import type { Architecture, Release } from './glibcs.js'
 
@@ -104,10 +105,20 @@ export const CASES: readonly MatrixCase[] = [
     name: 'hugetlb=2',
     shape: 'many-heaps',
     env: tunables('glibc.malloc.hugetlb=2'),
-    as: severalArenas,
+    as: (model, release) => severalArenas(model) && hasHugeHeaps(model, release),
     impossible: since(35, 'glibc.malloc.hugetlb'),
   },
 ]
+
+// HEAP_MAX_SIZE is 4 huge pages in 2.35 to 2.41, a constant before and since.
+function hasHugeHeaps({ arenas }: HeapModel, release: Release): boolean {
+  const page = /^Hugepagesize:\s+(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1]
+  const follows = page !== undefined && minor(release) >= 35 && minor(release) < 42
+  const heaps = arenas.filter(({ isMain }) => !isMain).flatMap((arena) => arena.heaps)
+  const isHuge = (bytes: number) => bytes === 4 * 1024 * Number(page)
+  const isUsual = (bytes: number) => bytes === 1 << 26 || bytes === 1 << 20
+  return heaps.length > 0 && heaps.every(({ reservedBytes }) => (follows ? isHuge : isUsual)(reservedBytes))
+}
 
 function severalArenas({ arenas }: HeapModel): boolean {
   return arenas.length > 1

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { HeapModel } from '../../src/malloc/heap-model.js'
+import { minorVersion } from '../../src/malloc/layout.js'
 import { hex } from '../../src/memory/address.js'
 import { openSession, type SessionOptions } from '../../src/session/open-session.js'
 import type { TargetChoice } from '../../src/target/open.js'
@@ -21,6 +22,7 @@ import {
   type Release,
   symbolOffsets,
 } from './glibcs.js'
+import { differencesFromOwnCount } from './own-count.js'
 import { type Check, checkPage, type Row } from './page.js'
 
 const PROGRAM = 'test/programs/heap-shapes.c'
@@ -63,7 +65,17 @@ async function runCase(t: Test, matrixCase: MatrixCase, setting: Setting): Promi
   const running = await startOn(build, matrixCase, folder)
   const pid = Number(running.line)
   const isAsNamed = (model: HeapModel) => matrixCase.as(model, build.release)
-  const seen = { isAsNamed, out: join(folder, 'out'), expected: expectedAddresses(pid, setting) }
+  const minor = minorVersion(build.release)!
+  // From 2.43 on a thread gets its tcache with the first chunk that it frees into it, before with its first block.
+  const withoutCaches = matrixCase.env?.GLIBC_TUNABLES?.includes('tcache_count=0')
+  const structs = minor < 43 ? 'allocating' : withoutCaches ? 'none' : 'freeing'
+  const seen = {
+    isAsNamed,
+    minor,
+    structs,
+    out: join(folder, 'out'),
+    expected: expectedAddresses(pid, setting),
+  } as const
   const live = await look(t, 'live', { kind: 'live', pid }, { useGdb: false }, seen)
   results.set('live', live.ok)
   if (!kernelCores()) {
@@ -77,6 +89,7 @@ async function runCase(t: Test, matrixCase: MatrixCase, setting: Setting): Promi
   const { gdbPath } = setting
   const known = await look(t, 'core with symbols', { kind: 'core', path }, { gdbPath }, seen)
   results.set('core with symbols', known.ok)
+  results.set('count', live.counted && bare.counted && known.counted)
   const same = t.same(known.places, bare.places, 'the same arenas and heaps with symbols and without')
   results.set('addresses', same && t.ok(known.atSymbols && bare.atSymbols && live.atSymbols))
   return row
@@ -103,7 +116,11 @@ export async function coreOf(running: Running, pid: number, folder: string): Pro
 
 interface Seen {
   readonly isAsNamed: (model: HeapModel) => boolean
-  /** Where the process wrote malloc_info and malloc_stats, without .xml and .txt. */
+  /** Of glibc 2.x. */
+  readonly minor: number
+  /** Threads that have a tcache struct, by the program's count. */
+  readonly structs: 'allocating' | 'freeing' | 'none'
+  /** Where the process wrote malloc_info and malloc_stats and its own count, without .xml, .txt and .json. */
   readonly out: string
   readonly expected: Expected
 }
@@ -126,15 +143,15 @@ async function look(
   name: string,
   choice: TargetChoice,
   options: SessionOptions,
-  { out, expected, isAsNamed }: Seen,
-): Promise<{ ok: boolean; atSymbols: boolean; places: unknown }> {
+  { out, expected, isAsNamed, minor, structs }: Seen,
+): Promise<{ ok: boolean; counted: boolean; atSymbols: boolean; places: unknown }> {
   const session = await openSession(choice, options)
   try {
     const { report, measurement } = session
     const model = measurement.malloc?.model
     if (!model || !report.heap) {
       t.fail(`${name}: malloc was found`, { problems: report.problems })
-      return { ok: false, atSymbols: false, places: null }
+      return { ok: false, counted: false, atSymbols: false, places: null }
     }
     const { glibc } = model
     const found = {
@@ -144,6 +161,14 @@ async function look(
     const { layoutFrom } = glibc
     const bytes = model.mmapped.found.reduce((sum, chunk) => sum + chunk.bytes, 0)
     const atSymbols = t.same(found, expected, `${name}: main_arena and mp_ are where the symbols are`)
+    const uncounted = differencesFromOwnCount(
+      session.target,
+      measurement.malloc!,
+      `${out}.json`,
+      minor,
+      structs,
+    )
+    const counted = t.same(uncounted, [], `${name}: the program's own count of its blocks`)
     const checks = [
       t.same(differencesFrom(model, `${out}.xml`, `${out}.txt`), [], `${name}: glibc's own figures`),
       t.same(differencesFrom(report.heap, `${out}.xml`, `${out}.txt`), [], `${name}: the report's too`),
@@ -158,7 +183,7 @@ async function look(
       t.same(model.anomalies, [], `${name}: no anomalies`),
       t.ok(report.complete, `${name}: complete`, { problems: report.problems }),
     ]
-    return { ok: checks.every(Boolean), atSymbols, places: placesOf(model) }
+    return { ok: checks.every(Boolean), counted, atSymbols, places: placesOf(model) }
   } finally {
     await session.close()
   }

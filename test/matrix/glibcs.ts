@@ -99,7 +99,10 @@ export function compileFor(
 ): string {
   const { sysroot, architecture, libraries, loader } = build
   const isStatic = linkage === 'static'
-  const start = ['-xnone', isStatic ? '-static' : `-Wl,--dynamic-linker=${loader},-rpath=${libraries}`]
+  // A static program has glibc's own malloc only; others count their blocks in front of it (heap-shapes.c).
+  const start = isStatic
+    ? ['-xnone', '-static']
+    : ['-xnone', '-DCOUNT', `-Wl,--dynamic-linker=${loader},-rpath=${libraries}`]
   if (sysroot === null) return compile(source, start)
   const triplet = TRIPLETS[architecture]
   const [runtime, development, compiler] = [

@@ -10,6 +10,8 @@ export const CHECKS = {
   live: 'the running process, without gdb: every figure is what its malloc_info and malloc_stats print',
   core: "the kernel's core of it, without gdb: the same figures, the same arenas and heaps",
   'core with symbols': 'the core, with gdb and the debug files of this glibc: the same figures',
+  count:
+    'live and core: live chunks and their bytes, of main_arena and of the others, and mmapped chunks are those that the program counted as it got and freed them',
   addresses:
     "main_arena, mp_, every arena and every heap were found without symbols exactly where libc6-dbg's symbols put them",
 } as const

@@ -91,7 +91,7 @@ function open(t: Test, path: string, options: Parameters<typeof openCore>[1] = {
 /** tid → value of a register, by gdb. */
 function registers(program: string, core: string, register: string): Map<number, bigint> {
   const text = gdb(program, core, `thread apply all p/x ${register}`)
-  const found = text.matchAll(/LWP (\d+)\)*:\n\$\d+ = (0x[0-9a-f]+)/g)
+  const found = text.matchAll(/LWP (\d+)\)*:\n(?:warning: .*\n)*\$\d+ = (0x[0-9a-f]+)/g)
   return new Map([...found].map(([, tid, value]) => [Number(tid), BigInt(value!)]))
 }
 
@@ -205,7 +205,7 @@ t.test('a kernel core', { skip }, async (t) => {
   t.equal(target.memory.read(address(4096), new Uint8Array(1)), 0)
   t.match(target.memory.fault(address(4096)), { kind: 'unmapped', address: 4096n })
   t.match(target.memory.fault(address(1n << 60n)), { kind: 'unmapped' })
-  t.equal(target.residentBytes(at.block, offset(at.block, 4096)), null)
+  t.equal(target.residentBytes(at.block, offset(at.block, 4096)), 4096, 'the kernel saves what is in RAM')
 })
 
 t.test("gdb's gcore", async (t) => {

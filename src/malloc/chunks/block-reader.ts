@@ -5,7 +5,7 @@ import type { MemorySource } from '../../memory/memory-source.js'
 const LARGEST = 512 << 10
 const SMALLEST = 4 << 10
 // A block must hold a header per this many bytes to be worth its copying; else smaller blocks skip more.
-const BYTES_PER_HEADER = 4 << 10
+const BYTES_PER_HEADER = 1 << 10
 
 // One buffer for all readers: walks are synchronous; one that was interrupted by another must `forget`.
 const SHARED = new Uint32Array(LARGEST / 4)

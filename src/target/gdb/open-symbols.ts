@@ -2,6 +2,7 @@
 import { basename } from 'node:path'
 import { type Address, hex } from '../../memory/address.js'
 import { MiError } from '../../mi/mi-error.js'
+import { missingGdb } from '../../mi/missing-gdb.js'
 import { cliQuote } from '../../mi/quote.js'
 import type { Frame, StructLayout, Symbols, Target } from '../target.js'
 import { CoreGdb } from './core-gdb.js'
@@ -44,6 +45,8 @@ class GdbSymbols implements Symbols {
     this.#target = target
     const { corePath = target.label, ...gdb } = options
     const warn = (warning: string) => this.#warnings.add(warning)
+    const missing = missingGdb(options.gdbPath)
+    if (missing) warn(`${missing.gdbMessage} (${missing.hint})`)
     this.#files = new FileGdb(target, gdb, warn)
     const program = target.modules().find((module) => module.isProgram)?.file ?? null
     this.#core =
