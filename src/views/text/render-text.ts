@@ -83,13 +83,12 @@ function findingText(finding: Finding, colors: Colors): string {
   ].join('\n')
 }
 
-const FIX_LABELS = { environment: 'fix', tunable: 'or', mallopt: 'or', command: 'do now' } as const
-
 // The exact text first, what it does behind it; without fixes the next step says what to do.
 function fixLines({ fixes = [], nextStep, why }: Finding): string[] {
-  const hasFix = fixes.some(({ how }) => how === 'environment')
-  const lines = fixes.map(({ how, text, restart, note }) => {
-    const label = how === 'tunable' && !hasFix ? 'fix' : FIX_LABELS[how]
+  const firstFix = fixes.find(({ how }) => how !== 'command')
+  const lines = fixes.map((fix) => {
+    const { how, text, restart, note } = fix
+    const label = how === 'command' ? 'do now' : fix === firstFix ? 'fix' : 'or'
     const what = `${printable(text)}${restart && how !== 'mallopt' ? ' and restart' : ''}`
     return `   ${label.padEnd(8)}${what}${note === null ? '' : `   ${printable(note)}`}`
   })
