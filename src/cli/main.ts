@@ -8,11 +8,17 @@ import { type BinsOptions, runBins } from './commands/bins.js'
 import { type ChunksOptions, runChunks } from './commands/chunks.js'
 import { type DemoOptions, runDemo } from './commands/demo.js'
 import { type HeapsOptions, runHeaps } from './commands/heaps.js'
+import { type LimitOptions, runLimit } from './commands/limit.js'
 import { type MapsOptions, runMaps } from './commands/maps.js'
 import { runOpen } from './commands/open.js'
 import { type ReportOptions, runReport, withReportOptions } from './commands/report.js'
+import { runStats, type StatsOptions } from './commands/stats.js'
 import { runThreads, type ThreadsOptions } from './commands/threads.js'
+import { runTrim, type TrimOptions } from './commands/trim.js'
+import { runVerify } from './commands/verify.js'
 import { runX, type XOptions } from './commands/x.js'
+import { type ControlOptions, withControlOptions } from './control-arguments.js'
+import { endOnSignals } from './ending.js'
 import { EXIT, type ExitCode, explain } from './exit.js'
 import { packageVersion } from './package-version.js'
 import { withTargetOptions } from './target-arguments.js'
@@ -35,7 +41,8 @@ function program(): Command {
     .argument('[target...]', 'a core file, and its program where that is not at its own path')
     .addHelpText('after', examples('arena-inspect core.6 ./memsqld', 'arena-inspect --pid 6'))
     .action(async (targets: string[], options: ReportOptions) => {
-      if (targets.length === 0 && options.pid === undefined) root.help({ error: true })
+      if (targets.length === 0 && options.pid === undefined && options.explain === undefined)
+        root.help({ error: true })
       exitCode = await runOpen(targets, options)
     })
   withReportOptions(root.command('report'))
@@ -143,6 +150,7 @@ function program(): Command {
     .action(async (positional: string[], options: XOptions) => {
       exitCode = await runX(positional, options)
     })
+  addControlCommands(root)
   withReportOptions(root.command('demo'))
     .description('makes the sample incident, takes its core and opens it')
     .option('--arenas <n>', 'threads with an arena each', '64')
@@ -156,6 +164,53 @@ function program(): Command {
       exitCode = await runDemo(options, (core) => runOpen([core], options))
     })
   return root
+}
+
+// What runs code inside a live process: each says what, and asks.
+function addControlCommands(root: Command): void {
+  withControlOptions(root.command('stats'))
+    .description("glibc's own malloc_stats and malloc_info of a live process; its stderr is not touched")
+    .option('--xml', "malloc_info's XML only")
+    .addHelpText(
+      'after',
+      examples('arena-inspect stats --pid 6', 'arena-inspect stats --pid 6 --yes --xml > malloc-info.xml'),
+    )
+    .action(async (options: StatsOptions) => {
+      exitCode = await runStats(options)
+    })
+  withControlOptions(root.command('verify'))
+    .description("our numbers beside glibc's own of the same moment; exit code 0 only when all are equal")
+    .addHelpText(
+      'after',
+      examples('arena-inspect verify --pid 6', 'arena-inspect verify --pid 6 --yes --json'),
+    )
+    .action(async (options: ControlOptions) => {
+      exitCode = await runVerify(options)
+    })
+  withControlOptions(root.command('trim'))
+    .description('hand free memory back now (malloc_trim): predicted first, measured after')
+    .option('--dry-run', 'all but the call')
+    .addHelpText(
+      'after',
+      examples('arena-inspect trim --pid 6 --dry-run', 'arena-inspect trim --pid 6 --yes'),
+    )
+    .action(async (options: TrimOptions) => {
+      exitCode = await runTrim(options)
+    })
+  withControlOptions(root.command('limit'))
+    .description('stop new arenas in a running process, where its glibc still heeds that')
+    .requiredOption('--arena-max <n>', 'how many arenas at most, main_arena included')
+    .option('--dry-run', 'all but the change')
+    .addHelpText(
+      'after',
+      examples(
+        'arena-inspect limit --pid 6 --arena-max 8',
+        'arena-inspect limit --pid 6 --arena-max 8 --dry-run',
+      ),
+    )
+    .action(async (options: LimitOptions) => {
+      exitCode = await runLimit(options)
+    })
 }
 
 async function main(): Promise<ExitCode> {
@@ -177,10 +232,7 @@ async function main(): Promise<ExitCode> {
   }
 }
 
-// Ends through `exit`, so that children and scratch files go too.
-process.on('SIGINT', () => process.exit(EXIT.SIGINT))
-process.on('SIGTERM', () => process.exit(EXIT.SIGTERM))
-process.on('SIGHUP', () => process.exit(EXIT.SIGHUP))
+endOnSignals()
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(exitCode)
   throw error

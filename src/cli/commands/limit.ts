@@ -1,0 +1,70 @@
+// `arena-inspect limit`: no more arenas than so many in a running process, where glibc still heeds it.
+import {
+  type LimitOutcome,
+  type LimitState,
+  limit,
+  readLimitState,
+  refuseIfLatched,
+} from '../../control/limit.js'
+import { rehearse } from '../../control/trim.js'
+import { countText } from '../../format/sizes.js'
+import { wholeNumber } from '../byte-count.js'
+import { agree, type ControlOptions, visitJson, visitLine, withControl } from '../control-arguments.js'
+import { EXIT, type ExitCode, UsageError } from '../exit.js'
+import { output } from '../finish.js'
+import { say } from '../terminal.js'
+
+export interface LimitOptions extends ControlOptions {
+  readonly arenaMax: string
+  readonly dryRun?: boolean
+}
+
+export async function runLimit(options: LimitOptions): Promise<ExitCode> {
+  const arenaMax = wholeNumber(options.arenaMax, '--arena-max')
+  if (arenaMax < 1 || arenaMax > 0x7fffffff) {
+    throw new UsageError('--arena-max is at least 1', '1 leaves main_arena only')
+  }
+  return withControl(options, async (controlled) => {
+    const state = await readLimitState(controlled, { gdbPath: options.gdb })
+    refuseIfLatched(state, arenaMax)
+    const how = howOf(state, arenaMax)
+    const pid = Number(options.pid)
+    if (options.dryRun) {
+      const done = await controlled.visiting((visit) => rehearse(controlled, visit))
+      const shown = { pid, dryRun: true, arenaMax, possible: true, way: state.way, visit: visitJson(done) }
+      const sentence = `This would ${how}; it can be done now. Nothing was changed.`
+      output(options.json ? `${JSON.stringify(shown, null, 2)}\n` : `${sentence}\n`)
+      return EXIT.done
+    }
+    await agree(`${how} inside process ${pid}`, options)
+    const outcome = await controlled.visiting((visit) => limit(controlled, state, arenaMax, visit))
+    output(options.json ? json(pid, arenaMax, outcome) : `${text(arenaMax, outcome)}\n`)
+    say(visitLine(outcome.visit))
+    return EXIT.done
+  })
+}
+
+function howOf({ way, narenasLimit }: LimitState, arenaMax: number): string {
+  return way === 'write'
+    ? `set arena_get2's narenas_limit from ${narenasLimit!.value} to ${arenaMax}`
+    : `run mallopt(M_ARENA_MAX, ${arenaMax})`
+}
+
+function text(arenaMax: number, { way, before, arenaMax: set, narenasLimit }: LimitOutcome): string {
+  const stands =
+    way === 'write'
+      ? `narenas_limit was ${before.narenasLimit!.value}, is ${countText(narenasLimit)}`
+      : `mp_.arena_max was ${countText(before.arenaMax)}, is ${countText(set)}`
+  const { arenas } = before
+  const effect =
+    arenas >= arenaMax
+      ? `No new arena will be made. The ${arenas} that exist stay: arenas are never merged; a restart with MALLOC_ARENA_MAX=${arenaMax} has ${arenaMax} at most.`
+      : `At most ${arenaMax - arenas} more will be made beside the ${arenas} that exist.`
+  return `${stands}\n${effect}`
+}
+
+function json(pid: number, wanted: number, { visit, before, ...outcome }: LimitOutcome): string {
+  const { arenas, arenaMax, arenaTest, narenasLimit } = before
+  const was = { arenas, arenaTest, arenaMax, narenasLimit: narenasLimit?.value ?? null }
+  return `${JSON.stringify({ pid, wanted, ...outcome, before: was, visit: visitJson(visit) }, null, 2)}\n`
+}
