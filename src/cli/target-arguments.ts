@@ -1,8 +1,10 @@
 // TARGET on the command line: a core file with its program, or --pid; and the options that all reading commands share.
 import type { Command } from 'commander'
-import type { HeapProgress } from '../malloc/read-heap-model.js'
+import type { ArenaGlimpse, HeapProgress } from '../malloc/read-heap-model.js'
+import { hex } from '../memory/address.js'
 import { openSession, type TargetSession } from '../session/open-session.js'
 import type { TargetChoice } from '../target/open.js'
+import { glimpseTable } from '../views/text/glimpse-table.js'
 import { UsageError } from './exit.js'
 import { Progress, say } from './terminal.js'
 
@@ -76,11 +78,21 @@ export async function open(
       ...gdb,
       ...transcript,
       gdbOnlyInDoubt: true,
-      progress: progress ?? ((done, known) => shown.update(done, known)),
+      progress: progress ?? ((done, known, held) => shown.update(done, known, () => glimpse(held))),
       unpackProgress: (done, total) => unpacking.update(Math.floor(done / MIB), Math.ceil(total / MIB)),
     })
   } finally {
     unpacking.stop()
     shown.stop()
   }
+}
+
+const GLIMPSE_ROWS = 8
+
+/** The arenas by their headers, before their chunks are read. */
+export function glimpse(arenas: readonly ArenaGlimpse[], most = GLIMPSE_ROWS): string {
+  return glimpseTable(
+    arenas.map((arena) => ({ ...arena, address: hex(arena.address) })),
+    most,
+  )
 }

@@ -23,8 +23,8 @@ export class Progress {
 
   constructor(readonly what: string) {}
 
-  /** Shows `done` of `total`, and lets signals and timers run. */
-  async update(done: number, total: number): Promise<void> {
+  /** Shows `done` of `total`, and lets signals and timers run. `first`: lines to show once above the bar. */
+  async update(done: number, total: number, first?: () => string): Promise<void> {
     if (process.stderr.isTTY && performance.now() - this.#started > QUIET_MS) {
       if (!this.#bar) {
         const { SingleBar } = await import('cli-progress')
@@ -35,6 +35,7 @@ export class Progress {
           clearOnComplete: true,
           hideCursor: false,
         })
+        if (first) process.stderr.write(`${first()}\n`)
         this.#bar.start(total, done)
       }
       this.#bar.update(done)

@@ -1,10 +1,12 @@
 // malloc's whole state: main_arena, the ring of arenas, threads' caches, mp_'s mmapped chunks.
 import type { Address } from '../memory/address.js'
+import { MemoryFault } from '../memory/memory-fault.js'
 import { PageCache } from '../memory/page-cache.js'
 import { regionAt } from '../memory/region.js'
 import type { Symbols, Target } from '../target/target.js'
 import { anonymousMemory } from './arenas/anonymous-memory.js'
 import { arenaFigures } from './arenas/arena-figures.js'
+import { readArenaHeader } from './arenas/arena-header.js'
 import { cachedSums } from './arenas/cached-sums.js'
 import { hugePageOfHeaps } from './arenas/heap-chain.js'
 import { type ArenaContext, type MeasuredArena, measureArena } from './arenas/measure-arena.js'
@@ -29,8 +31,24 @@ export interface MallocState {
   readonly layout: GlibcLayout
 }
 
-/** Called while arenas are read: how many of those known so far. Awaited, so that it can let other work run. */
-export type HeapProgress = (done: number, known: number) => void | Promise<void>
+/** An arena by its header alone, which is known before any chunk is read. */
+export interface ArenaGlimpse {
+  readonly index: number
+  readonly address: Address
+  /** Null where the header cannot be read. */
+  readonly systemBytes: number | null
+  readonly attachedThreads: number | null
+}
+
+/**
+ * Called while arenas are read: how many of those known so far, and what their headers say. First before any chunk is
+ * read. Awaited, so that it can let other work run.
+ */
+export type HeapProgress = (
+  done: number,
+  known: number,
+  glimpses: readonly ArenaGlimpse[],
+) => void | Promise<void>
 
 /**
  * Reads all arenas of a target. Null when no glibc malloc was found in it. `symbols` null: gdb is not at hand.
@@ -202,13 +220,29 @@ async function measureAll(
         true,
       ),
   }
+  const glimpses = ring.map((at, index) => glimpseOf(context, at, index))
+  await progress(0, ring.length, glimpses)
   for (const at of ring.slice(1)) {
     others.push(measureArena(whole, at))
-    await progress(others.length, ring.length)
+    await progress(others.length, ring.length, glimpses)
   }
   const main = measureArena(whole, ring[0]!)
-  await progress(ring.length, ring.length)
+  await progress(ring.length, ring.length, glimpses)
   return [main, ...others]
+}
+
+function glimpseOf(
+  { memory, layout }: Pick<ArenaContext, 'memory' | 'layout'>,
+  at: Address,
+  index: number,
+): ArenaGlimpse {
+  try {
+    const header = readArenaHeader(memory.source, at, layout.arena, layout.wordBytes)
+    return { index, address: at, systemBytes: header.systemBytes, attachedThreads: header.attachedThreads }
+  } catch (error) {
+    if (!(error instanceof MemoryFault)) throw error
+    return { index, address: at, systemBytes: null, attachedThreads: null }
+  }
 }
 
 function numberOrNull(value: bigint | null): number | null {

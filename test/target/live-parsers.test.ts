@@ -59,19 +59,35 @@ t.test('a bad line is named by its number', async (t) => {
   for (const [text, message] of bad) t.throws(() => parseMaps(text), { name: 'TargetError', message })
 })
 
-t.test('smaps residency counts huge pages of hugetlbfs, which Rss leaves out', async (t) => {
+t.test('smaps: huge pages of hugetlbfs are told apart from Rss, which leaves them out', async (t) => {
   const text = `00400000-00452000 r-xp 00000000 08:02 1   /bin/x
 Rss:                  16 kB
 Pss:                   3 kB
+Shared_Clean:          4 kB
+Private_Clean:         4 kB
+Private_Dirty:         8 kB
+Swap:                 12 kB
+AnonHugePages:         0 kB
 Shared_Hugetlb:        0 kB
 Private_Hugetlb:    2048 kB
 00e03000-00e24000 rw-p 00000000 00:00 0           [heap]
 Rss:                   4 kB
+AnonHugePages:         4 kB
+VmFlags: rd wr mr mw me lo ac
 `
-  t.same(
-    parseSmaps(text).map((entry) => entry.residentBytes),
-    [16 * 1024 + 2 ** 21, 4096],
-  )
+  const none = { privateBytes: 0, swapBytes: 0, hugeBytes: 0, hugetlbBytes: 0, locked: false }
+  t.same(parseSmaps(text), [
+    {
+      start: 0x400000n,
+      end: 0x452000n,
+      ...none,
+      residentBytes: 16384,
+      privateBytes: 12288,
+      swapBytes: 12288,
+      hugetlbBytes: 2 ** 21,
+    },
+    { start: 0xe03000n, end: 0xe24000n, ...none, residentBytes: 4096, hugeBytes: 4096, locked: true },
+  ])
   t.throws(() => parseSmaps('Rss:   4 kB\n'), { name: 'TargetError', message: /^line 1 / })
 })
 

@@ -16,7 +16,7 @@ export async function runArenas(targets: readonly string[], options: ArenasOptio
     output(
       options.json
         ? `${JSON.stringify({ schema, complete, arenas, totals, mmapped }, null, 2)}\n`
-        : `${arenasTable(arenas, arenas.length)}\n`,
+        : `${arenasTable(arenas, arenas.length, true)}\n`,
     )
   })
 }

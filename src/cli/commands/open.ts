@@ -2,7 +2,7 @@
 import type { TargetSession } from '../../session/open-session.js'
 import { CommandError, EXIT, type ExitCode } from '../exit.js'
 import { exitCodeOf } from '../finish.js'
-import { chooseWithProgram, open } from '../target-arguments.js'
+import { chooseWithProgram, glimpse, open } from '../target-arguments.js'
 import { colorWanted } from '../terminal.js'
 import { type ReportOptions, runReport } from './report.js'
 
@@ -20,9 +20,13 @@ export async function runOpen(targets: readonly string[], options: ReportOptions
   try {
     const ended = await runTui(
       ({ signal, progress }) => {
-        opening = open(choice, options, async (done, known) => {
+        opening = open(choice, options, async (done, known, held) => {
           if (signal.aborted) throw new CommandError('left before the target was read', 'open it again')
-          progress({ text: `reading arenas ${done}/${known}`, fraction: done / known })
+          progress({
+            text: `reading arenas ${done}/${known}`,
+            fraction: done / known,
+            rows: glimpse(held, held.length).split('\n'),
+          })
           await new Promise((resolve) => setImmediate(resolve))
         })
         return opening

@@ -6,17 +6,39 @@ import { plainTable } from './plain-table.js'
 
 const BAR_CELLS = 12
 
-/** One line an arena, in the order given. `total`: how many arenas there are in all. */
-export function arenasTable(arenas: readonly ReportArena[], total: number): string {
+const MEMORY: readonly { title: string; of: (arena: ReportArena) => number | null }[] = [
+  { title: 'reserved', of: (arena) => arena.reservedBytes },
+  { title: 'committed', of: (arena) => arena.committedBytes },
+  { title: 'resident', of: ({ resident }) => resident && residentSum(resident) },
+  { title: 'trim returns', of: (arena) => arena.trimReturnsBytes },
+]
+
+function residentSum(parts: NonNullable<ReportArena['resident']>): number {
+  return Object.values(parts).reduce((sum, bytes) => sum + bytes, 0)
+}
+
+/**
+ * One line an arena, in the order given. `total`: how many arenas there are in all. `wide`: with what of its memory is
+ * reserved and committed, and in RAM where that is known.
+ */
+export function arenasTable(arenas: readonly ReportArena[], total: number, wide = false): string {
+  const more = wide ? MEMORY.filter(({ of }) => arenas.some((arena) => of(arena) !== null)) : []
   const columns = [
     { title: ` Arenas (${total})`, align: 'left' },
     ...['heaps', 'system', 'in use', 'free', 'top', 'free chunks', 'threads', 'use'].map((title) => ({
       title,
       align: 'right' as const,
     })),
+    ...more.map(({ title }) => ({ title, align: 'right' as const })),
     { title: '', align: 'left' },
   ] as const
-  return plainTable(columns, arenas.map(row))
+  return plainTable(
+    columns,
+    arenas.map((arena) => {
+      const [last, ...first] = row(arena).reverse()
+      return [...first.reverse(), ...more.map(({ of }) => bytesText(of(arena))), last!]
+    }),
+  )
 }
 
 function row(arena: ReportArena): string[] {

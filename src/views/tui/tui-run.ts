@@ -1,6 +1,7 @@
 // One run of the TUI: input, signals and answers go into the reducer, and every new state onto the screen.
 import type { Session } from '../../session/session.js'
 import { chromeOf } from './chrome.js'
+import { clip } from './columns.js'
 import { Compositor } from './compositor.js'
 import type { InkScreen } from './ink-screen.js'
 import { type Key, KeyDecoder } from './keys.js'
@@ -17,6 +18,8 @@ export type TuiEnding = 'quit' | 'SIGINT' | 'SIGTERM' | 'SIGHUP'
 
 /** How long an ESC waits for the rest of a key's sequence: slow connections split them. */
 const ESCAPE_WAIT_MS = 40
+/** What the opening screen itself takes (frame.tsx, Opening). */
+const OPENING_ROWS = 6
 const SYMBOLS_AT_ONCE = 256
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
@@ -170,7 +173,7 @@ export class TuiRun {
     const { size } = this.#terminal
     if (size.columns < SMALLEST.columns || size.rows < SMALLEST.rows)
       this.#drawOnly((s) => s.showTooSmall(size))
-    else if (!this.#ready) this.#drawOnly((s) => s.showOpening(size, this.#progress))
+    else if (!this.#ready) this.#drawOnly((s) => s.showOpening(size, this.#progress), this.#progress.rows)
     else {
       const { session, state } = this.#ready
       this.#screen.showFrame(chromeOf(state, session, this.#paint))
@@ -181,9 +184,13 @@ export class TuiRun {
     this.#refresh()
   }
 
-  #drawOnly(show: (screen: InkScreen) => void): void {
+  #drawOnly(show: (screen: InkScreen) => void, below: readonly string[] = []): void {
     show(this.#screen!)
-    this.#compositor.paint([], 0)
+    const rows = below.slice(0, Math.max(0, this.#terminal.size.rows - OPENING_ROWS))
+    this.#compositor.paint(
+      rows.map((row) => clip(row, this.#terminal.size.columns)),
+      rows.length > 0 ? OPENING_ROWS : 0,
+    )
   }
 
   #askSymbols(): void {

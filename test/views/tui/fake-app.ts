@@ -1,5 +1,6 @@
 // The TUI on a made-up session, for the tests that drive a real terminal. Says how it ended, as the CLI would.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import type { Loading } from '../../../src/views/tui/loading.js'
 import { runTui } from '../../../src/views/tui/run-tui.js'
 import { FakeSession } from '../../fakes/fake-session.js'
 
@@ -24,8 +25,8 @@ try {
   const open =
     mode !== 'slow'
       ? session
-      : async ({ progress }: { progress(p: { text: string; fraction: number | null }): void }) => {
-          progress({ text: 'reading core.6\x1b[2J', fraction: 0.25 })
+      : async ({ progress }: Loading) => {
+          progress({ text: 'reading core.6\x1b[2J', fraction: 0.25, rows: [' 64 arenas hold 12.0 GiB'] })
           await throughGate()
           return session
         }

@@ -70,7 +70,7 @@ async function start(t: Test, mode: string, env: Readonly<Record<string, string>
 
 t.test('a tour', { skip }, async (t) => {
   const { terminal, restored } = await start(t, 'open')
-  const overview = await terminal.until(/Where it goes/)
+  const overview = await terminal.until(/Where the resident memory is/)
   t.match(overview, /^ CRITICAL {2}64 arenas hold/m)
   t.match(overview, /memsqld · core\.6 · pid 6/)
   t.equal(terminal.variable('cursor_flag'), '0', 'no cursor on the full screen')
@@ -109,7 +109,7 @@ t.test('a tour', { skip }, async (t) => {
 
 t.test('resizes', { skip }, async (t) => {
   const { terminal, restored } = await start(t, 'open')
-  await terminal.until(/Where it goes/)
+  await terminal.until(/Where the resident memory is/)
   terminal.press('3')
   const before = await terminal.until(/\[3 Memory\][\s\S]*q quit/)
   terminal.resize(40, 10)
@@ -131,24 +131,24 @@ t.test('resizes', { skip }, async (t) => {
 
 t.test('every way out', { skip }, async (t) => {
   const key = await start(t, 'open')
-  await key.terminal.until(/Where it goes/)
+  await key.terminal.until(/Where the resident memory is/)
   key.terminal.press('C-c')
   await key.restored('ended by SIGINT')
 
   for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT'] as const) {
     const killed = await start(t, 'open')
-    await killed.terminal.until(/Where it goes/)
+    await killed.terminal.until(/Where the resident memory is/)
     process.kill(killed.pid, signal)
     await killed.restored(`ended by ${signal}`)
   }
 
   const broken = await start(t, 'throw')
-  await broken.terminal.until(/Where it goes/)
+  await broken.terminal.until(/Where the resident memory is/)
   broken.release('fail')
   await broken.restored('failed: it could not be opened')
 
   const closed = await start(t, 'open')
-  await closed.terminal.until(/Where it goes/)
+  await closed.terminal.until(/Where the resident memory is/)
   closed.terminal.close()
   await until(() => !isAlive(closed.pid), 'the app ends when its terminal is closed')
 })
@@ -158,9 +158,10 @@ t.test('while the target opens', { skip }, async (t) => {
   const screen = await slow.terminal.until(/reading core\.6/)
   t.match(screen, /reading core\.6\\x1b\[2J/)
   t.match(screen, /█ +25 %/)
+  t.match(screen, /64 arenas hold 12\.0 GiB/, 'what the headers say comes before any chunk is read')
   slow.terminal.press('j')
   slow.release('open')
-  await slow.terminal.until(/Where it goes/)
+  await slow.terminal.until(/Where the resident memory is/)
   slow.terminal.press('q')
   await slow.restored('ended by quit')
 
@@ -188,13 +189,13 @@ t.test('a live target refreshes', { skip }, async (t) => {
 
 t.test('in an environment that upsets others', { skip }, async (t) => {
   const { terminal, restored } = await start(t, 'open', { CI: '1', DEV: 'true', NO_COLOR: '1' })
-  await terminal.until(/Where it goes/)
+  await terminal.until(/Where the resident memory is/)
   t.notOk(terminal.screen(true).includes('\x1b['), 'no colour at all')
   terminal.press('q')
   await restored('ended by quit')
 
   const coloured = await start(t, 'open')
-  await coloured.terminal.until(/Where it goes/)
+  await coloured.terminal.until(/Where the resident memory is/)
   t.ok(coloured.terminal.screen(true).includes('\x1b['), 'colour otherwise')
   coloured.terminal.press('C-z')
   await until(
@@ -202,7 +203,7 @@ t.test('in an environment that upsets others', { skip }, async (t) => {
     'Ctrl-Z gives the terminal to the shell',
   )
   coloured.terminal.type('fg')
-  await coloured.terminal.until(/Where it goes/)
+  await coloured.terminal.until(/Where the resident memory is/)
   coloured.terminal.press('3')
   await coloured.terminal.until(/\[3 Memory\]/)
   coloured.terminal.press('q')

@@ -46,8 +46,20 @@ function findingRows(finding: Finding, width: number, paint: Paint): string[] {
     `${paint.severity[finding.severity](tag)} ${paint.title(first!)}`,
     ...more.map((line) => `${' '.repeat(tag.length + 1)}${paint.title(line)}`),
     ...(evidence === '' ? [] : labelled('evidence', evidence, width, paint.dim)),
-    ...labelled('next step', printable(finding.nextStep), width, paint.key),
+    ...fixRows(finding, width, paint),
   ]
+}
+
+// The exact texts, best first; without them the next step in a sentence.
+function fixRows({ fixes = [], nextStep }: Finding, width: number, paint: Paint): string[] {
+  if (fixes.length === 0) return labelled('next step', printable(nextStep), width, paint.key)
+  const firstFix = fixes.find(({ how }) => how !== 'command')
+  return fixes.flatMap((fix) => {
+    const label = fix.how === 'command' ? 'do now' : fix === firstFix ? 'fix' : 'or'
+    const restart = fix.restart && fix.how !== 'mallopt' ? ' and restart' : ''
+    const text = `${fix.text}${restart}${fix.note === null ? '' : ` · ${fix.note}`}`
+    return labelled(label, printable(text), width, paint.key)
+  })
 }
 
 /** What is wrong; what is only worth knowing comes after the numbers, unless there is nothing else to say. */
