@@ -21,6 +21,13 @@ export interface AnonymousMapping {
   readonly executable?: boolean
 }
 
+/** What a sample of live chunks begins with, by symbol: C++ classes by their vtable, else the table's own name. */
+export interface LiveTypes {
+  readonly sampledChunks: number
+  /** Most frequent first. */
+  readonly types: readonly { readonly name: string; readonly chunks: number }[]
+}
+
 export interface Facts {
   readonly kind: 'core' | 'live' | 'gdb'
   readonly pid: number | null
@@ -40,4 +47,6 @@ export interface Facts {
   readonly executableHeaps: readonly ExecutableHeap[]
   /** `other anonymous` mappings, largest first, at most 16. */
   readonly anonymous: readonly AnonymousMapping[]
+  /** Asked for only where a finding wants them; null or absent where nothing is known. */
+  readonly liveTypes?: LiveTypes | null
 }

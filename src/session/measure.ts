@@ -1,16 +1,18 @@
 // One look at a target: malloc's state, the address space, and the report of both.
+import { pinnedFragmentation } from '../findings/rules/pinned-fragmentation.js'
 import { allocatorSentence, detectAllocator } from '../malloc/detect/other-allocator.js'
 import { isGlibcUnused } from '../malloc/detect/unused-arena.js'
 import type { HeapProgress, MallocState } from '../malloc/read-heap-model.js'
 import { readHeapModel } from '../malloc/read-heap-model.js'
 import { readWhenSure } from '../malloc/read-when-sure.js'
 import { categorize, type Piece } from '../maps/categorize.js'
-import { buildReport } from '../report/build-report.js'
+import { buildReport, type Measured } from '../report/build-report.js'
 import type { Report } from '../report/report.js'
 import type { Symbols, Target } from '../target/target.js'
 import { executableHeaps, largestAnonymous } from './anonymous.js'
 import { claimsOf } from './claims.js'
 import { ledgerOf } from './ledger.js'
+import { liveTypes } from './live-types.js'
 
 /** What was seen, for further questions, and the report that tells it. */
 export interface Measurement {
@@ -51,7 +53,7 @@ export async function measure(
   const unused = other !== null && !malloc && other.place !== 'libc' && isGlibcUnused(target)
   if (other) problems.push(allocatorSentence(other, malloc?.model ?? (unused ? 'unused' : null)))
   else if (!malloc) problems.push(NO_GLIBC)
-  const report = buildReport({
+  const measured: Measured = {
     kind: target.kind,
     label: target.label,
     pid: target.pid,
@@ -67,10 +69,18 @@ export async function measure(
     anonymous: largestAnonymous(pieces),
     problems,
     targetComplete: target.problems.length === 0,
-  })
+  }
+  const first = buildReport(measured)
+  const types = malloc && symbols && wantsTypes(first) ? await liveTypes(target, symbols, malloc) : null
+  const report = types ? buildReport({ ...measured, liveTypes: types }) : first
   // Another libc, or a glibc that was never asked: there are no arenas to miss.
   const nothingToMiss = !malloc && (other?.place === 'libc' || unused) && target.problems.length === 0
   return { malloc, pieces, report: nothingToMiss ? { ...report, complete: true } : report }
+}
+
+// A second walk, and gdb: only where the answer is shown.
+function wantsTypes({ findings }: Report): boolean {
+  return findings.some(({ rule }) => rule === pinnedFragmentation.name)
 }
 
 // The target's notes name another build of a file, with what helps, before gdb goes without its symbols.

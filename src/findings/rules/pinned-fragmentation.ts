@@ -14,6 +14,10 @@ const CRITICAL_PINNED_BYTES = 1 << 30
 const LEAST_SHARE_PERCENT = 50
 /** Size classes of live chunks that are named. */
 const MOST_CLASSES = 3
+/** Types, arenas, and threads of an arena that are named. */
+const MOST_TYPES = 5
+const MOST_ARENAS = 3
+const MOST_THREADS = 3
 
 export const pinnedFragmentation: Rule = {
   name: 'pinned-fragmentation',
@@ -21,7 +25,7 @@ export const pinnedFragmentation: Rule = {
   explanation: {
     measures:
       'free memory in pages that a live chunk shares, so that neither free() nor malloc_trim can return them',
-    how: 'resident bytes of chunks in bins, without the whole pages inside them that malloc_trim gives back; which live chunks pin them is told by the size classes with most chunks in the arenas concerned',
+    how: 'resident bytes of chunks in bins, without the whole pages inside them that malloc_trim gives back; which live chunks pin them is told by the size classes with most chunks in the arenas concerned, by what a sample of them begins with (with symbols), and by the threads that use these arenas',
     thresholds: [
       `${bytesText(LEAST_PINNED_BYTES)} or more pinned, and ${LEAST_SHARE_PERCENT} % of what is resident of the arenas`,
       `critical from ${bytesText(CRITICAL_PINNED_BYTES)} on; for information only where arena-bloat tells of it`,
@@ -57,10 +61,42 @@ function check(facts: Facts, earlier: readonly Finding[]): Finding | null {
           unit: 'text',
         }),
       ),
+      ...typesOf(facts),
+      ...arenasOf(heap),
     ],
     nextStep: `find who keeps the small chunks that stay${top ? ` (arena-inspect chunks --used --min ${top.min} --max ${top.max})` : ''} and allocate them apart from what comes and goes: earlier, or from a pool; malloc_trim cannot help here`,
     why: 'long-lived chunks were allocated between short-lived ones: each keeps its whole page',
   }
+}
+
+// By symbols, of a sample.
+function typesOf({ liveTypes }: Facts): readonly Evidence[] {
+  if (!liveTypes) return []
+  const { sampledChunks, types } = liveTypes
+  return types.slice(0, MOST_TYPES).map(({ name, chunks }) => ({
+    label: `live chunks that begin with ${name}`,
+    value: `${countText(chunks)} of ${countText(sampledChunks)} sampled, ${percentText((100 * chunks) / sampledChunks)}`,
+    unit: 'text',
+  }))
+}
+
+// Where most is pinned, and whose arenas these are.
+function arenasOf(heap: HeapModel): readonly Evidence[] {
+  return [...heap.arenas]
+    .filter(({ resident }) => (resident?.pinnedBytes ?? 0) > 0)
+    .sort((a, b) => b.resident!.pinnedBytes - a.resident!.pinnedBytes)
+    .slice(0, MOST_ARENAS)
+    .map(({ index, address, resident }) => {
+      const threads = heap.threads.filter(({ arena }) => arena === address)
+      const names = threads.slice(0, MOST_THREADS).map(({ tid, name }) => `${name ?? '?'} (${tid})`)
+      const more = threads.length > names.length ? ` and ${threads.length - names.length} more` : ''
+      const whose = names.length === 0 ? 'no thread of today' : names.join(', ') + more
+      return {
+        label: `pinned in ${index === 0 ? 'main_arena' : `arena ${index}`}`,
+        value: `${bytesText(resident!.pinnedBytes)}, used by ${whose}`,
+        unit: 'text',
+      }
+    })
 }
 
 function holders(

@@ -1,0 +1,39 @@
+// What the live chunks are, by symbols: C++ objects begin with their vtable, many C ones with a table of functions.
+import type { LiveTypes } from '../findings/facts.js'
+import { sampleFirstWords } from '../malloc/chunks/sample-live.js'
+import type { MallocState } from '../malloc/read-heap-model.js'
+import { address } from '../memory/address.js'
+import { regionAt } from '../memory/region.js'
+import type { Symbols, Target } from '../target/target.js'
+
+const SAMPLE = 4096
+
+/** Null where no first word of the sample has a name, or gdb knows none. */
+export async function liveTypes(
+  target: Target,
+  symbols: Symbols,
+  { model, layout }: MallocState,
+): Promise<LiveTypes | null> {
+  const words = sampleFirstWords(target.memory, model, layout, SAMPLE)
+  const counts = new Map<bigint, number>()
+  for (const word of words) {
+    // A file of the program's: code and its tables; the heap's own pointers have no names.
+    if (regionAt(target.regions(), word)?.path?.startsWith('/')) counts.set(word, (counts.get(word) ?? 0) + 1)
+  }
+  const pointers = [...counts.keys()]
+  const names = await symbols.nearest(pointers.map((word) => address(word)))
+  const byName = new Map<string, number>()
+  names.forEach((name, index) => {
+    const type = name === null ? null : typeOf(name)
+    if (type !== null) byName.set(type, (byName.get(type) ?? 0) + counts.get(pointers[index]!)!)
+  })
+  if (byName.size === 0) return null
+  const types = [...byName].map(([name, chunks]) => ({ name, chunks })).sort((a, b) => b.chunks - a.chunks)
+  return { sampledChunks: words.length, types }
+}
+
+// `vtable for Foo+16` is an object of Foo; any other symbol stands for itself.
+function typeOf(symbol: string): string {
+  const name = symbol.replace(/^<|>$/g, '').replace(/\+\d+$/, '')
+  return /^vtable for (.+)$/.exec(name)?.[1] ?? name
+}
