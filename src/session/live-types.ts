@@ -7,6 +7,8 @@ import { regionAt } from '../memory/region.js'
 import type { Symbols, Target } from '../target/target.js'
 
 const SAMPLE = 4096
+/** More are not shown. */
+const MOST_TYPES = 8
 
 /** Null where no first word of the sample has a name, or gdb knows none. */
 export async function liveTypes(
@@ -22,18 +24,20 @@ export async function liveTypes(
   }
   const pointers = [...counts.keys()]
   const names = await symbols.nearest(pointers.map((word) => address(word)))
-  const byName = new Map<string, number>()
+  const bySymbol = new Map<string, number>()
   names.forEach((name, index) => {
-    const type = name === null ? null : typeOf(name)
-    if (type !== null) byName.set(type, (byName.get(type) ?? 0) + counts.get(pointers[index]!)!)
+    if (name === null) return
+    const symbol = name.replace(/^<|>$/g, '').replace(/\+\d+$/, '')
+    bySymbol.set(symbol, (bySymbol.get(symbol) ?? 0) + counts.get(pointers[index]!)!)
   })
-  if (byName.size === 0) return null
-  const types = [...byName].map(([name, chunks]) => ({ name, chunks })).sort((a, b) => b.chunks - a.chunks)
+  if (bySymbol.size === 0) return null
+  const found = [...bySymbol].sort(([, a], [, b]) => b - a).slice(0, MOST_TYPES)
+  const readable = await symbols.demangled(found.map(([symbol]) => symbol))
+  const types = found.map(([, chunks], index) => ({ name: typeOf(readable[index]!), chunks }))
   return { sampledChunks: words.length, types }
 }
 
-// `vtable for Foo+16` is an object of Foo; any other symbol stands for itself.
+// An object of Foo begins with `vtable for Foo`; any other symbol stands for itself.
 function typeOf(symbol: string): string {
-  const name = symbol.replace(/^<|>$/g, '').replace(/\+\d+$/, '')
-  return /^vtable for (.+)$/.exec(name)?.[1] ?? name
+  return /^vtable for (.+)$/.exec(symbol)?.[1] ?? symbol
 }

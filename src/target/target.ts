@@ -134,6 +134,8 @@ export interface Symbols {
   layoutsOf(tags: readonly string[]): Promise<ReadonlyMap<string, StructLayout>>
   /** For each address `symbol+offset` as gdb's /a format has it, or null. One round trip for all. */
   nearest(addresses: readonly Address[]): Promise<readonly (string | null)[]>
+  /** C++ names of mangled ones (`_ZTV…`); others, and those gdb does not know, as they came. */
+  demangled(names: readonly string[]): Promise<readonly string[]>
   /** Stacks by tid, at most `depth` frames each; empty where gdb has no registers (a live target that is not attached). */
   backtraces(depth: number): Promise<ReadonlyMap<number, readonly Frame[]>>
   /** What could not be loaded, for the user to know; e.g. missing debug files. */

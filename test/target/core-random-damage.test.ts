@@ -147,5 +147,5 @@ t.test('flipped bytes never crash or hang', async (t) => {
     target.modules()
     target.close()
   }
-  t.ok(outcome.opened > 300 && outcome.refused > 10, JSON.stringify(outcome))
+  t.ok(outcome.opened > 300 && outcome.refused > 0, JSON.stringify(outcome))
 })

@@ -24,6 +24,8 @@ export interface SymbolsOptions extends GdbOptions {
 
 const DEFAULT_TIMEOUT_MS = 120_000
 const ADDRESSES_A_COMMAND = 4096
+/** Itanium C++ ABI; a name that is no word would be another gdb command. */
+const MANGLED = /^_Z\w+$/
 
 /**
  * Symbols of `target`. gdb starts with the first question, opens only files, and never attaches. When gdb fails (not
@@ -108,6 +110,19 @@ class GdbSymbols implements Symbols {
         for (const [index, name] of await nearestOf(ready, part)) names.set(part[index]!, name)
       }
       return addresses.map((at) => names.get(at) ?? null)
+    })
+  }
+
+  demangled(names: readonly string[]): Promise<readonly string[]> {
+    if (!names.some((name) => MANGLED.test(name))) return Promise.resolve(names)
+    return this.#orEmpty(names, async () => {
+      const { session } = await (this.#core?.ready() ?? this.#files.withAll())
+      const answers: string[] = []
+      for (const name of names) {
+        const text = MANGLED.test(name) ? (await session.console(`demangle -l c++ -- ${name}`)).trim() : name
+        answers.push(text === '' || text.startsWith("Can't demangle") ? name : text)
+      }
+      return answers
     })
   }
 
