@@ -24,11 +24,11 @@ t.test('a core and a live process', { skip: noTmux() }, async (t) => {
 
   await t.test('live', async (t) => {
     terminal.type(command(`--pid ${running.pid}`))
-    const overview = await terminal.until(/\[1 Overview\][^]*12 arenas hold/)
+    const overview = await terminal.until(/\[1 Overview\][\s\S]*12 arenas hold/)
     t.match(overview, /resident/)
     t.match(overview, new RegExp(`pid ${running.pid}`))
     terminal.press('r')
-    await terminal.until(/\[1 Overview\][^]*12 arenas hold/)
+    await terminal.until(/\[1 Overview\][\s\S]*12 arenas hold/)
     terminal.press('q')
     t.match(await terminal.until(/^code=\d+$/m), /^code=0$/m)
     t.equal(terminal.variable('alternate_on'), '0')
@@ -44,7 +44,7 @@ t.test('a core and a live process', { skip: noTmux() }, async (t) => {
     terminal.type('clear; echo marker-line')
     await terminal.until(/^marker-line$/m)
     terminal.type(command(core))
-    await terminal.until(/\[1 Overview\][^]*12 arenas hold/)
+    await terminal.until(/\[1 Overview\][\s\S]*12 arenas hold/)
     terminal.press('2')
     t.match(await terminal.until(/main 0x[0-9a-f]+/), /use/)
     terminal.press('j', 'j', 'k')
