@@ -19,7 +19,7 @@ t.test('a core and a live process', { skip: noTmux() }, async (t) => {
   const terminal = new TmuxTerminal({ columns: 100, rows: 30 })
   t.teardown(() => terminal.close())
   const command = (args: string) => `${process.execPath} ${join(ROOT, 'dist/cli.js')} ${args}; echo "code=$?"`
-  terminal.type('stty -a > before; echo marker-line')
+  terminal.type('stty -g > before; echo marker-line')
   await terminal.until(/^marker-line$/m)
 
   await t.test('live', async (t) => {
@@ -70,7 +70,7 @@ t.test('a core and a live process', { skip: noTmux() }, async (t) => {
     t.match(after, /^marker-line$/m, 'what was on the screen is back')
     t.equal(terminal.variable('alternate_on'), '0')
     t.equal(terminal.variable('cursor_flag'), '1')
-    terminal.type('clear; stty -a > after; cmp before after && echo same-settings; rm before after')
+    terminal.type('clear; stty -g > after; cmp before after && echo same-settings; rm before after')
     await terminal.until(/^same-settings$/m)
   })
 
