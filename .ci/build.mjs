@@ -1,6 +1,6 @@
 // Bundles the command and the library into dist/, packages left outside, and writes the types.
 import { execFileSync } from 'node:child_process'
-import { chmodSync, rmSync } from 'node:fs'
+import { chmodSync, readdirSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
@@ -17,6 +17,22 @@ await build({
   format: 'esm',
   target: 'node20',
   jsx: 'automatic',
+  logLevel: 'warning',
+})
+// What runs in a browser, inside HTML files: packages inside, one classic script each.
+const browser = 'src/views/html/browser'
+await build({
+  entryPoints: readdirSync(browser)
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => `${browser}/${name}`),
+  outdir: 'dist/browser',
+  bundle: true,
+  minify: true,
+  format: 'iife',
+  target: 'es2020',
+  charset: 'ascii',
+  legalComments: 'inline',
+  loader: { '.css': 'text' },
   logLevel: 'warning',
 })
 chmodSync('dist/cli.js', 0o755)

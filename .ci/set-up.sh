@@ -1,7 +1,8 @@
 #!/bin/sh
 # Makes this checkout ready: npm packages from the lock file, and the system packages that are missing.
 # usage: set-up.sh PACKAGE...   of: gdb gcc libc6-dev libc6-dbg tmux time zstd lz4 xz-utils
-#                 PACKAGE?      of: gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
+#                 PACKAGE?      of: gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user chromium debootstrap gdbserver
+#                                   linux-perf prometheus
 # As root on Debian it installs them; otherwise it prints the line to run and fails. Without those with a question mark
 # some tests are skipped: they are installed where that is possible, and their absence is no failure.
 set -eu
@@ -15,6 +16,8 @@ for package in "$@"; do
     'libc6-dev-arm64-cross?') [ -e /usr/aarch64-linux-gnu/include/malloc.h ] && continue ;;
     'qemu-user?') command -v qemu-aarch64 >/dev/null 2>&1 && continue ;;
     gdb | gcc | tmux | zstd | lz4) command -v "$package" >/dev/null 2>&1 && continue ;;
+    'chromium?' | 'gdbserver?' | 'prometheus?' | 'debootstrap?') command -v "${package%?}" >/dev/null 2>&1 && continue ;;
+    'linux-perf?') command -v perf >/dev/null 2>&1 && continue ;;
     xz-utils) command -v xz >/dev/null 2>&1 && continue ;;
     time) [ -x /usr/bin/time ] && continue ;;
     libc6-dev) [ -e /usr/include/malloc.h ] && continue ;;

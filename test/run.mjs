@@ -8,6 +8,7 @@ process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 const BIN = 'node_modules/.bin'
 const CHECKS = [
   ['types', `${BIN}/tsc`, ['-p', '.']],
+  ['types of what runs in browsers', `${BIN}/tsc`, ['-p', 'src/views/html/browser']],
   ['lint and format', `${BIN}/biome`, ['ci', '--colors=off', '.']],
   ['build', process.execPath, ['.ci/build.mjs']],
 ]

@@ -14,6 +14,7 @@ const MAY_IMPORT = {
   session: ['memory/', 'target/', 'malloc/', 'maps/', 'findings/', 'report/'],
   'views/text': ['report/', 'findings/', 'maps/', 'memory/'],
   'views/json': ['report/'],
+  'views/html': ['report/', 'findings/', 'maps/', 'memory/'],
   'views/tui': ['report/', 'findings/', 'maps/', 'memory/', 'session/session\\.ts'],
 }
 
