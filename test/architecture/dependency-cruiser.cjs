@@ -9,12 +9,14 @@ const MAY_IMPORT = {
   malloc: ['memory/', 'target/target\\.ts'],
   maps: ['memory/', 'target/target\\.ts'],
   control: ['memory/', 'mi/', 'target/', 'malloc/'],
+  trace: ['memory/', 'mi/', 'target/', 'malloc/'],
+  watch: ['memory/', 'target/target\\.ts', 'session/', 'report/', 'findings/', 'malloc/', 'maps/'],
   findings: ['malloc/', 'maps/', 'target/target\\.ts'],
   report: ['findings/', 'malloc/', 'maps/', 'memory/', 'target/target\\.ts'],
   session: ['memory/', 'target/', 'malloc/', 'maps/', 'findings/', 'report/'],
-  'views/text': ['report/', 'findings/', 'maps/', 'memory/'],
-  'views/json': ['report/'],
-  'views/html': ['report/', 'findings/', 'maps/', 'memory/'],
+  'views/text': ['report/', 'findings/', 'maps/', 'memory/', 'trace/', 'watch/'],
+  'views/json': ['report/', 'trace/', 'watch/'],
+  'views/html': ['report/', 'findings/', 'maps/', 'memory/', 'trace/', 'watch/'],
   'views/tui': ['report/', 'findings/', 'maps/', 'memory/', 'session/session\\.ts'],
 }
 
