@@ -15,6 +15,7 @@ export interface TargetOptions {
   readonly debug?: boolean
   readonly color: boolean
   readonly strict?: boolean
+  readonly stop?: boolean
 }
 
 /** Adds the options of every command that reads a target. */
@@ -27,6 +28,11 @@ export function withTargetOptions(command: Command): Command {
     .option('--strict', 'exit with 4 when the answer is partial')
     .option('--no-color', 'no colour (also: NO_COLOR)')
     .option('--debug', "show gdb's transcript and stack traces on stderr")
+}
+
+/** Adds --stop, for commands whose whole answer is of the moment of measuring. */
+export function withStopOption(command: Command): Command {
+  return command.option('--stop', 'let the live process stand still while it is read, for one exact picture')
 }
 
 /** The target that the arguments name; the positional ones that are left over stay. Throws UsageError. */
@@ -43,6 +49,8 @@ export function chooseTarget(
     }
     return { choice: { kind: 'live', pid: Number(options.pid) }, rest: positional }
   }
+  if (options.stop)
+    throw new UsageError('--stop is for live processes: a core does not move', 'name one with --pid N')
   const [path, ...rest] = positional
   if (path === undefined) throw new UsageError('name a core file or --pid N', 'see arena-inspect --help')
   const sysroot = options.sysroot === undefined ? {} : { sysroot: options.sysroot }
@@ -75,6 +83,7 @@ export async function open(
     : {}
   try {
     return await openSession(choice, {
+      stop: options.stop === true,
       ...gdb,
       ...transcript,
       gdbOnlyInDoubt: true,

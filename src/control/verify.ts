@@ -25,7 +25,7 @@ export async function verify(
   let ours: MallocState | null = null
   const glibcs = await glibcFigures(controlled, options, async () => {
     controlled.target.refresh()
-    ours = await readHeapModel(controlled.target, symbols)
+    ours = await readHeapModel(controlled.target, symbols, { still: true })
   })
   const seen = ours as MallocState | null
   if (!seen) throw new Refusal('not-glibc', 'no glibc malloc was found in the stopped process', 'see --debug')

@@ -43,6 +43,15 @@ export interface ArenaResidency {
   readonly reservedBytes: number
 }
 
+/** An arena of a live process that changed during every read: what the reads saw, smallest and largest. */
+export interface MovingArena {
+  readonly reads: number
+  /** By the headers, each of which is of one moment. */
+  readonly systemBytes: readonly [number, number]
+  /** By the walks that came through, each of several moments; null when none did. */
+  readonly inUseBytes: readonly [number, number] | null
+}
+
 /** malloc's parameters (`mp_`); null members could not be read or do not exist in that glibc. Sizes in bytes, 2^53 − 1 at most. */
 export interface MallocParameters {
   readonly trimThresholdBytes: number | null
@@ -105,6 +114,8 @@ export interface Arena {
    * to their neighbours up to 2.42), and for main_arena from the end of top. Null where unknown.
    */
   readonly trimReturnsBytes: number | null
+  /** Set where it changed during every read: the figures above, where they are not null, are of several moments. */
+  readonly moving?: MovingArena
   /** False where a number above is a lower bound or null because of damage or missing memory. */
   readonly complete: boolean
 }

@@ -3,32 +3,63 @@ import type { Address } from '../memory/address.js'
 import { MemoryFault } from '../memory/memory-fault.js'
 import { PageCache } from '../memory/page-cache.js'
 import { regionAt } from '../memory/region.js'
-import type { Symbols, Target } from '../target/target.js'
+import type { MappingUse, Symbols, Target } from '../target/target.js'
 import { anonymousMemory } from './arenas/anonymous-memory.js'
 import { arenaFigures } from './arenas/arena-figures.js'
 import { readArenaHeader } from './arenas/arena-header.js'
 import { cachedSums } from './arenas/cached-sums.js'
 import { hugePageOfHeaps } from './arenas/heap-chain.js'
 import { type ArenaContext, type MeasuredArena, measureArena } from './arenas/measure-arena.js'
+import { sameState } from './arenas/moving-arena.js'
 import { readRing } from './arenas/read-ring.js'
 import type { TrimContext } from './arenas/residency.js'
-import { findMmappedChunks } from './chunks/mmapped.js'
+import { areStillAll, findMmappedChunks } from './chunks/mmapped.js'
 import type { PagesOf } from './chunks/page-tally.js'
 import { type Detection, detectGlibc } from './detect/detect.js'
 import type { Anomaly, Arena, HeapModel, HeapTotals, MmappedChunks } from './heap-model.js'
 import { type GlibcLayout, minorVersion } from './layout.js'
 import { readParameters } from './read-parameters.js'
 import { cachesByContent, tcacheChunkSizes } from './threads/caches-by-content.js'
-import { readThreads } from './threads/read-threads.js'
+import { readThreads, type TcacheReads } from './threads/read-threads.js'
 import { tcacheLayouts } from './threads/tcache-layout.js'
 import type { ThreadCache, ThreadMalloc } from './threads/thread-cache.js'
 
-const LIVE_RETRIES = 3
+/** How long arenas that change are read again and again, at least and as a multiple of reading all of them once. */
+const SETTLE_MS = 1000
+const SETTLE_COSTS = 2
+const LONGEST_PAUSE_MS = 20
 
 /** A target's malloc and the layout it was read with. */
 export interface MallocState {
   readonly model: HeapModel
   readonly layout: GlibcLayout
+  /** What `ReadOptions.known` takes; only where `keepReads` asked for it. */
+  readonly reads?: ArenaReads
+}
+
+/** Arenas as they were measured, for another look soon after. */
+export interface ArenaReads {
+  readonly arenas: readonly MeasuredArena[]
+  /** What measuring them took. */
+  readonly elapsedMs: number
+  /** Of those, how many were taken from the look before, as their headers had not changed. */
+  readonly reused: number
+  readonly tcaches: TcacheReads
+  readonly detection: Detection
+  readonly mmapped: MmappedChunks['found']
+  readonly locked: readonly MappingUse[]
+  readonly tellsPages: boolean
+}
+
+export interface ReadOptions {
+  readonly progress?: HeapProgress
+  /** The target's memory does not move meanwhile. */
+  readonly still?: boolean
+  /** From a look just before: arenas whose headers have not changed since are taken from there. */
+  readonly known?: ArenaReads
+  readonly keepReads?: boolean
+  /** Called when malloc's memory was read, and only what is in RAM is still to be asked for. */
+  readonly onRead?: () => Promise<void>
 }
 
 /** An arena by its header alone, which is known before any chunk is read. */
@@ -56,31 +87,33 @@ export type HeapProgress = (
 export async function readHeapModel(
   target: Target,
   symbols: Symbols | null,
-  progress: HeapProgress = () => {},
+  options: ReadOptions = {},
 ): Promise<MallocState | null> {
-  const found = await detectGlibc(target, symbols)
-  return found && readDetected(target, found, symbols, progress)
+  const found = options.known?.detection ?? (await detectGlibc(target, symbols))
+  return found && readDetected(target, found, symbols, options)
 }
 
 /** Reads all arenas with a layout that was found already. */
 export async function readDetected(
   target: Target,
-  found: Detection,
+  detection: Detection,
   symbols: Symbols | null,
-  progress: HeapProgress = () => {},
+  options: ReadOptions = {},
 ): Promise<MallocState> {
-  const { glibc, layout } = found
+  const { glibc, layout } = detection
   const minor = minorVersion(glibc.version)
   const memory = new PageCache(target.memory)
   const par = (field: number, bytes: 8 | 4): bigint | null =>
     glibc.mallocPar === null ? null : memory.word(glibc.mallocPar + BigInt(field), bytes)
-  const anomalies: Anomaly[] = [...found.anomalies]
+  const anomalies: Anomaly[] = [...detection.anomalies]
   const hugePageBytes = hugePageOfHeaps(memory, glibc.mallocPar, layout, minor)
-  const ring = readRing(target, memory, glibc.mainArena, layout, hugePageBytes)
+  const earlier = options.known?.arenas.map((arena) => arena.address)
+  const ring = readRing(target, memory, glibc.mainArena, layout, hugePageBytes, earlier)
   anomalies.push(...ring.anomalies)
   const parameters = readParameters(memory, glibc.mallocPar, layout)
-  const pages = pagesOf(target)
-  const measured = await measureAll(
+  const pages = pagesOf(target, options.known?.tellsPages ?? null)
+  const still = options.still ?? target.kind !== 'live'
+  const reads = await measureAll(
     {
       memory,
       layout,
@@ -90,27 +123,41 @@ export async function readDetected(
       pagesOf: pages,
       pageBytes: target.pageBytes,
       hugePageBytes,
-      retries: target.kind === 'core' ? 0 : LIVE_RETRIES,
+      still,
     },
     target,
     ring.arenas,
-    progress,
+    options,
   )
-  const threads = await threadsAndCaches(target, symbols, layout, minor, measured)
-  const cached = threads.allFound ? cachedSums(threads.caches, measured) : null
-  const trim = pages && trimContext(target, pages, layout, par)
-  const arenas: Arena[] = measured.map((one, index) => {
-    const figures = arenaFigures(one, index, cached?.[index] ?? null, trim, target.kind !== 'core')
-    anomalies.push(...figures.anomalies)
-    return figures.arena
+  const measured = reads.arenas
+  const threads = await threadsAndCaches(target, symbols, layout, minor, measured, {
+    still,
+    ...(options.known ? { known: options.known.tcaches } : {}),
   })
-  memory.clear()
   const counters = {
     count: numberOrNull(par(layout.par.nMmaps, 4)),
     bytes: numberOrNull(par(layout.par.mmappedMem, layout.wordBytes)),
     maxBytes: numberOrNull(par(layout.par.maxMmappedMem, layout.wordBytes)),
   }
-  const mmapped: MmappedChunks = { ...counters, found: findMmappedChunks(target, layout, arenas, counters) }
+  const before = options.known?.mmapped ?? null
+  const found =
+    before && areStillAll(target, layout, before, counters)
+      ? before
+      : findMmappedChunks(target, layout, measured, counters)
+  const mmapped: MmappedChunks = { ...counters, found }
+  // thp_pagesize lies one word before hp_pagesize (glibc 2.35 malloc/malloc.c, struct malloc_par).
+  const { hugePageBytes: hpPage } = layout.par
+  const hugePages = hpPage === null ? null : par(hpPage - layout.wordBytes, layout.wordBytes)
+  await options.onRead?.()
+  const cached = threads.allFound ? cachedSums(threads.caches, measured) : null
+  const locked = options.known?.locked ?? target.mappingUses().filter((use) => use.locked)
+  const trim = pages && trimContext(target, pages, layout, hugePages, locked)
+  const arenas: Arena[] = measured.map((one, index) => {
+    const figures = arenaFigures(one, index, cached?.[index] ?? null, trim, !still)
+    anomalies.push(...figures.anomalies)
+    return figures.arena
+  })
+  memory.clear()
   const model: HeapModel = {
     glibc,
     arenas,
@@ -124,31 +171,41 @@ export async function readDetected(
     notes: threads.notes,
     anomalies: [...anomalies, ...threads.anomalies],
   }
-  return { model, layout }
+  return options.keepReads
+    ? {
+        model,
+        layout,
+        reads: {
+          ...reads,
+          tcaches: threads.reads,
+          mmapped: found,
+          detection,
+          locked,
+          tellsPages: pages !== null,
+        },
+      }
+    : { model, layout }
 }
 
 // Residency as the walk asks for it; null where the target knows nothing of it.
-function pagesOf(target: Target): PagesOf | null {
+function pagesOf(target: Target, tellsPages: boolean | null): PagesOf | null {
   const first = target.regions()[0]
-  if (!first || target.residentPages(first.start, first.end) === null) return null
+  if (!first || !(tellsPages ?? target.residentPages(first.start, first.end) !== null)) return null
   return (start, end) => target.residentPages(start, end)
 }
 
 function trimContext(
   target: Target,
   pages: PagesOf,
-  layout: GlibcLayout,
-  par: (field: number, bytes: 8 | 4) => bigint | null,
+  { wordBytes }: GlibcLayout,
+  hugePages: bigint | null,
+  locked: readonly MappingUse[],
 ): TrimContext {
-  const { wordBytes } = layout
-  const { hugePageBytes } = layout.par
-  const locked = target.mappingUses().filter((use) => use.locked)
   return {
     pagesOf: pages,
     pageBytes: target.pageBytes,
     wordBytes,
-    // thp_pagesize lies one word before hp_pagesize (glibc 2.35 malloc/malloc.c, struct malloc_par).
-    hugePageBytes: hugePageBytes === null ? 0 : Number(par(hugePageBytes - wordBytes, wordBytes) ?? 0n),
+    hugePageBytes: Number(hugePages ?? 0n),
     isLocked: (at) => regionAt(locked, at) !== null,
     isBreak: (end, isContiguous) => {
       const region = regionAt(target.regions(), end - 1n)
@@ -163,6 +220,7 @@ interface ThreadsAndCaches {
   readonly anomalies: readonly Anomaly[]
   readonly allFound: boolean
   readonly notes: readonly string[]
+  readonly reads: TcacheReads
 }
 
 // Caches by their threads; where threads cannot be read (a core without their stacks), by the content of used chunks.
@@ -172,8 +230,9 @@ async function threadsAndCaches(
   layout: GlibcLayout,
   minor: number | null,
   measured: readonly MeasuredArena[],
+  options: { readonly still: boolean; readonly known?: TcacheReads },
 ): Promise<ThreadsAndCaches> {
-  const found = await readThreads(target, symbols, layout, minor, measured)
+  const found = await readThreads(target, symbols, layout, minor, measured, options)
   if (found.allFound) return { ...found, notes: brokenCaches(found.caches) }
   const watched = measured.flatMap(({ walked, partly }) => (walked ?? partly)?.tally.watched ?? [])
   const candidates = BigUint64Array.from(watched)
@@ -185,6 +244,7 @@ async function threadsAndCaches(
   const byContent = `${told} could not be reached and were looked for by their content, ${more.caches.length} found: live and tcache bytes take for granted that no other is damaged or holds chunks`
   return {
     threads: found.threads,
+    reads: found.reads,
     caches,
     notes: [...brokenCaches(caches), ...(measured.some(({ walked }) => walked) ? [byContent] : [])],
     anomalies: [...found.anomalies, ...more.anomalies],
@@ -208,8 +268,8 @@ async function measureAll(
   context: Omit<ArenaContext, 'mainStretches'>,
   target: Target,
   ring: readonly Address[],
-  progress: HeapProgress,
-): Promise<readonly MeasuredArena[]> {
+  { progress = () => {}, known }: ReadOptions,
+): Promise<Pick<ArenaReads, 'arenas' | 'elapsedMs' | 'reused'>> {
   const others: MeasuredArena[] = []
   const whole: ArenaContext = {
     ...context,
@@ -222,13 +282,52 @@ async function measureAll(
   }
   const glimpses = ring.map((at, index) => glimpseOf(context, at, index))
   await progress(0, ring.length, glimpses)
+  const began = performance.now()
+  const earlier = new Map(known?.arenas.map((arena) => [arena.address, arena]))
+  let reused = 0
+  const measureOrReuse = (at: Address): MeasuredArena => {
+    const before = earlier.get(at)
+    if (!before || !isUnchanged(context, before)) return measureArena(whole, at)
+    reused++
+    return before
+  }
   for (const at of ring.slice(1)) {
-    others.push(measureArena(whole, at))
+    others.push(measureOrReuse(at))
     await progress(others.length, ring.length, glimpses)
   }
-  const main = measureArena(whole, ring[0]!)
+  const all = [measureOrReuse(ring[0]!), ...others]
   await progress(ring.length, ring.length, glimpses)
-  return [main, ...others]
+  const elapsedMs = performance.now() - began
+  if (!context.still) await settle(whole, all, elapsedMs)
+  return { arenas: all, elapsedMs, reused }
+}
+
+// Nearly all that changes chunks shows in malloc_state: fastbins, bins, top, system_mem.
+function isUnchanged(
+  { memory, layout }: Pick<ArenaContext, 'memory' | 'layout'>,
+  arena: MeasuredArena,
+): boolean {
+  if (!arena.walked || !arena.header || arena.anomalies.length > 0) return false
+  try {
+    const now = readArenaHeader(memory.source, arena.address, layout.arena, layout.wordBytes)
+    return sameState(now.bytes, arena.header.bytes)
+  } catch (error) {
+    if (!(error instanceof MemoryFault)) throw error
+    return false
+  }
+}
+
+// Reads what changed again, all of them in turn: threads that share few CPUs leave their arenas alone for moments.
+async function settle(context: ArenaContext, all: MeasuredArena[], onceMs: number): Promise<void> {
+  const end = performance.now() + Math.max(SETTLE_MS, SETTLE_COSTS * onceMs)
+  for (let round = 0; performance.now() < end; round++) {
+    const unsettled = all.filter((arena) => arena.unsettled !== null)
+    if (unsettled.length === 0) return
+    for (const { address: at, unsettled: seen } of unsettled) {
+      all[all.findIndex((arena) => arena.address === at)] = measureArena(context, at, seen)
+    }
+    await new Promise((resolve) => setTimeout(resolve, Math.min(round, LONGEST_PAUSE_MS)))
+  }
 }
 
 function glimpseOf(

@@ -14,7 +14,7 @@ export async function readWhenSure(target: Target, progress?: HeapProgress): Pro
   if (target.kind !== 'core') return null
   const found = await detectGlibc(target, null)
   if (!found || found.glibc.layoutFrom !== 'table' || found.anomalies.length > 0) return null
-  const state = await readDetected(target, found, null, progress)
+  const state = await readDetected(target, found, null, progress ? { progress } : {})
   return leavesNoDoubt(state.model) ? state : null
 }
 

@@ -6,7 +6,14 @@ import { SizeHistogram } from '../malloc/chunks/size-classes.js'
 import type { Arena, HeapModel } from '../malloc/heap-model.js'
 import type { ThreadMalloc } from '../malloc/threads/thread-cache.js'
 import { hex } from '../memory/address.js'
-import { type Report, type ReportArena, type ReportHeapModel, type ReportThread, SCHEMA } from './report.js'
+import {
+  type Report,
+  type ReportArena,
+  type ReportHeapModel,
+  type ReportStop,
+  type ReportThread,
+  SCHEMA,
+} from './report.js'
 import { sizeClasses } from './size-classes.js'
 
 /** All that a report is made of. */
@@ -17,6 +24,8 @@ export interface Measured extends Facts {
   readonly problems: readonly string[]
   /** False when the target itself is cut or partly unreadable. */
   readonly targetComplete: boolean
+  /** Absent: it was read while it ran. */
+  readonly stop?: ReportStop
 }
 
 /** The versioned document of one measurement. */
@@ -32,6 +41,7 @@ export function buildReport(measured: Measured): Report {
       pid,
       executable,
       threads,
+      stop: measured.stop ?? null,
       glibc: heap && {
         version: heap.glibc.version,
         layoutFrom: heap.glibc.layoutFrom,
@@ -108,6 +118,7 @@ function arenaOf(arena: Arena): ReportArena {
     committedBytes: arena.heaps.reduce((sum, heap) => sum + heap.committedBytes, 0),
     resident: arena.resident,
     trimReturnsBytes: arena.trimReturnsBytes,
+    moving: arena.moving ?? null,
     skippedBytes: arena.skippedBytes === undefined ? 0 : arena.skippedBytes,
     sizeClasses: arena.sizes && sizeClasses(arena.sizes, 'powers of two'),
     complete: arena.complete,

@@ -1,7 +1,13 @@
 // The versioned document that every view draws and that scripts read. Addresses are `0x…` strings, byte counts
 // integers below 2^53; what could not be known is null.
 import type { Finding } from '../findings/finding.js'
-import type { ArenaResidency, HeapTotals, LayoutSource, MallocParameters } from '../malloc/heap-model.js'
+import type {
+  ArenaResidency,
+  HeapTotals,
+  LayoutSource,
+  MallocParameters,
+  MovingArena,
+} from '../malloc/heap-model.js'
 import type { CategorySum } from '../maps/categories.js'
 import type { Ledger } from '../maps/ledger.js'
 
@@ -39,6 +45,8 @@ export interface ReportArena {
   readonly resident: ArenaResidency | null
   /** What malloc_trim(0) would give back of it; null where unknown. */
   readonly trimReturnsBytes: number | null
+  /** Set where a live arena changed during every read: the least and most that was seen of it. Null for all others. */
+  readonly moving: MovingArena | null
   /**
    * Bytes of its heaps, damaged or not saved, of which no chunk could be told; 0 when every chunk was seen, null where
    * a heap itself is unknown.
@@ -86,12 +94,21 @@ export interface ReportHeapModel {
   readonly anomalies: readonly ReportAnomaly[]
 }
 
+/** A live process stood still while it was read: all figures are of one moment. */
+export interface ReportStop {
+  /** In all stops together; more than one where threads were inside of malloc at first. */
+  readonly stoodStillMs: number
+  readonly stops: number
+}
+
 export interface ReportTarget {
   readonly kind: 'core' | 'live' | 'gdb'
   readonly label: string
   readonly pid: number | null
   readonly executable: string | null
   readonly threads: number
+  /** Null when it was not stopped: a core, or a process that was read while it ran. */
+  readonly stop: ReportStop | null
   /** Null when the target has no glibc malloc that we could find. */
   readonly glibc: {
     readonly version: string | null

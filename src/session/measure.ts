@@ -2,7 +2,7 @@
 import { pinnedFragmentation } from '../findings/rules/pinned-fragmentation.js'
 import { allocatorSentence, detectAllocator } from '../malloc/detect/other-allocator.js'
 import { isGlibcUnused } from '../malloc/detect/unused-arena.js'
-import type { HeapProgress, MallocState } from '../malloc/read-heap-model.js'
+import type { HeapProgress, MallocState, ReadOptions } from '../malloc/read-heap-model.js'
 import { readHeapModel } from '../malloc/read-heap-model.js'
 import { readWhenSure } from '../malloc/read-when-sure.js'
 import { categorize, type Piece } from '../maps/categorize.js'
@@ -21,23 +21,43 @@ export interface Measurement {
   readonly report: Report
 }
 
-/**
- * Measures a target. `symbols` null: gdb is not asked. `onlyInDoubt`: it is asked about malloc only where memory alone
- * leaves a doubt.
- */
+export interface MeasureOptions {
+  readonly progress?: HeapProgress
+  /** gdb is asked about malloc only where memory alone leaves a doubt. */
+  readonly onlyInDoubt?: boolean
+}
+
+/** Measures a target. `symbols` null: gdb is not asked. */
 export async function measure(
   target: Target,
   symbols: Symbols | null,
-  progress?: HeapProgress,
-  onlyInDoubt = false,
+  options: MeasureOptions = {},
 ): Promise<Measurement> {
+  return conclude(target, symbols, await observe(target, symbols, options))
+}
+
+/** What was read of a target at one look. */
+export interface Observation {
+  readonly malloc: MallocState | null
+  readonly pieces: readonly Piece[]
+  readonly facts: Measured
+  /** Another libc, or a glibc that was never asked: there are no arenas to miss. */
+  readonly nothingToMiss: boolean
+}
+
+/** Reads all that a report is made of. */
+export async function observe(
+  target: Target,
+  symbols: Symbols | null,
+  { onlyInDoubt, ...options }: MeasureOptions & ReadOptions = {},
+): Promise<Observation> {
   const other = detectAllocator(target)
   // Another libc has no symbols of glibc's, and gdb would only say that they are missing.
   const glibcSymbols = other?.place === 'libc' ? null : symbols
-  const sure = glibcSymbols && onlyInDoubt ? await readWhenSure(target, progress) : null
-  const malloc = sure ?? (await readHeapModel(target, glibcSymbols, progress))
+  const sure = glibcSymbols && onlyInDoubt ? await readWhenSure(target, options.progress) : null
+  const malloc = sure ?? (await readHeapModel(target, glibcSymbols, options))
   // What malloc's walk saw took its time: the address space and what is in RAM are of one moment after it.
-  if (target.kind === 'live') target.refresh()
+  if (target.kind === 'live' && (!options.still || options.onRead)) target.refresh()
   const claims = malloc ? claimsOf(malloc.model) : []
   const { pieces, sums } = categorize({
     regions: target.regions(),
@@ -53,7 +73,7 @@ export async function measure(
   const unused = other !== null && !malloc && other.place !== 'libc' && isGlibcUnused(target)
   if (other) problems.push(allocatorSentence(other, malloc?.model ?? (unused ? 'unused' : null)))
   else if (!malloc) problems.push(NO_GLIBC)
-  const measured: Measured = {
+  const facts: Measured = {
     kind: target.kind,
     label: target.label,
     pid: target.pid,
@@ -70,11 +90,19 @@ export async function measure(
     problems,
     targetComplete: target.problems.length === 0,
   }
-  const first = buildReport(measured)
-  const types = malloc && symbols && wantsTypes(first) ? await liveTypes(target, symbols, malloc) : null
-  const report = types ? buildReport({ ...measured, liveTypes: types }) : first
-  // Another libc, or a glibc that was never asked: there are no arenas to miss.
   const nothingToMiss = !malloc && (other?.place === 'libc' || unused) && target.problems.length === 0
+  return { malloc, pieces, facts, nothingToMiss }
+}
+
+/** The report of what was read; a sample of live chunks is read for it where findings show their types. */
+export async function conclude(
+  target: Target,
+  symbols: Symbols | null,
+  { malloc, pieces, facts, nothingToMiss }: Observation,
+): Promise<Measurement> {
+  const first = buildReport(facts)
+  const types = malloc && symbols && wantsTypes(first) ? await liveTypes(target, symbols, malloc) : null
+  const report = types ? buildReport({ ...facts, liveTypes: types }) : first
   return { malloc, pieces, report: nothingToMiss ? { ...report, complete: true } : report }
 }
 

@@ -5,10 +5,12 @@ import { type Address, address, hex, offset } from '../memory/address.js'
 import { permissionText, regionAt } from '../memory/region.js'
 import type { Report } from '../report/report.js'
 import { openSymbols, type SymbolsOptions } from '../target/gdb/open-symbols.js'
+import { Holder } from '../target/live/hold.js'
 import { openTargetUnpacked, type TargetChoice } from '../target/open.js'
-import type { Symbols, Target } from '../target/target.js'
+import { type Symbols, type Target, TargetError } from '../target/target.js'
 import type { UnpackProgress } from '../target/unpack/unpack-core.js'
 import { type Measurement, measure } from './measure.js'
+import { measureStopped } from './measure-stopped.js'
 import type { ChunkMark, Description, MemoryRead, Session } from './session.js'
 
 export interface SessionOptions extends Omit<SymbolsOptions, 'corePath'> {
@@ -23,6 +25,8 @@ export interface SessionOptions extends Omit<SymbolsOptions, 'corePath'> {
    * gdb costs as much as reading gigabytes of heaps. Default: debug information first.
    */
   readonly gdbOnlyInDoubt?: boolean
+  /** A live process stands still while it is measured, each time: one exact picture. */
+  readonly stop?: boolean
 }
 
 /** Opens what `choice` names and measures it. Throws TargetError; without gdb the report says what is missing. */
@@ -33,10 +37,16 @@ export async function openSession(
   const { target, corePath } = await openTargetUnpacked(choice, options.unpackProgress)
   const core = corePath === null ? {} : { corePath }
   const symbols = options.useGdb === false ? null : await openSymbols(target, { ...options, ...core })
+  let holder: Holder | null = null
   try {
-    const measured = await measure(target, symbols, options.progress, options.gdbOnlyInDoubt)
-    return new TargetSession(target, symbols, measured)
+    if (options.stop) holder = await holderOf(target, options.gdbPath)
+    const progress = options.progress ? { progress: options.progress } : {}
+    const measured = holder
+      ? await measureStopped(target, symbols, holder, options.progress)
+      : await measure(target, symbols, { ...progress, onlyInDoubt: options.gdbOnlyInDoubt === true })
+    return new TargetSession(target, symbols, measured, holder)
   } catch (error) {
+    holder?.close()
     await symbols?.close()
     target.close()
     throw error
@@ -54,6 +64,8 @@ export class TargetSession implements Session {
     readonly target: Target,
     readonly symbols: Symbols | null,
     first: Measurement,
+    /** Set: the process stands still for each measurement. */
+    private readonly holder: Holder | null = null,
   ) {
     this.wordBytes = target.wordBytes
     this.isLive = target.kind !== 'core'
@@ -72,7 +84,9 @@ export class TargetSession implements Session {
   async refresh(): Promise<Report> {
     if (!this.isLive) return this.report
     this.target.refresh()
-    this.#now = await measure(this.target, this.symbols)
+    this.#now = this.holder
+      ? await measureStopped(this.target, this.symbols, this.holder)
+      : await measure(this.target, this.symbols)
     this.#chunks = this.#index()
     return this.report
   }
@@ -131,6 +145,7 @@ export class TargetSession implements Session {
   }
 
   async close(): Promise<void> {
+    this.holder?.close()
     await this.symbols?.close()
     this.target.close()
   }
@@ -139,6 +154,12 @@ export class TargetSession implements Session {
     const { malloc } = this.#now
     return malloc && new ChunkIndex(this.target.memory, malloc.layout, malloc.model.arenas, !this.isLive)
   }
+}
+
+function holderOf(target: Target, gdbPath: string | undefined): Promise<Holder> {
+  if (target.kind !== 'live' || target.pid === null)
+    throw new TargetError('only a live process can be stopped', 'leave out --stop')
+  return Holder.open(target.pid, gdbPath)
 }
 
 function chunkText(chunk: ChunkMark, at: Address): string {

@@ -96,6 +96,7 @@ function fakeArena(index: number): ReportArena {
     tcacheChunks: broken ? null : 0,
     overheadBytes: broken ? null : 2256,
     largestFreeBytes: broken ? null : 12 * MiB,
+    moving: null,
     skippedBytes: broken ? 4 * MiB : 0,
     reservedBytes: HEAP_BYTES,
     committedBytes: HEAP_BYTES,
@@ -168,6 +169,7 @@ export function fakeReport(): Report {
       pid: 6,
       executable: HOSTILE,
       threads: 531,
+      stop: null,
       glibc: { version: '2.36', layoutFrom: 'probe', confirmedArenas: 63 },
     },
     heap: {

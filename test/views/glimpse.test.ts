@@ -9,8 +9,10 @@ t.test('headers are told before any chunk is read, and stay what they were', asy
   const running = await start(compile('test/programs/trim-shapes.c'), ['scattered', '4'])
   const target = openLive(running.pid)
   const told: { done: number; known: number; glimpses: readonly ArenaGlimpse[] }[] = []
-  const state = await readHeapModel(target, null, (done, known, glimpses) => {
-    told.push({ done, known, glimpses })
+  const state = await readHeapModel(target, null, {
+    progress: (done, known, glimpses) => {
+      told.push({ done, known, glimpses })
+    },
   })
   target.close()
   await running.kill()

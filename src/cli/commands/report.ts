@@ -5,7 +5,13 @@ import { renderJson } from '../../views/json/render-json.js'
 import { renderText } from '../../views/text/render-text.js'
 import type { ExitCode } from '../exit.js'
 import { exitCodeOf, output, sayWhatIsMissing } from '../finish.js'
-import { chooseWithProgram, open, type TargetOptions, withTargetOptions } from '../target-arguments.js'
+import {
+  chooseWithProgram,
+  open,
+  type TargetOptions,
+  withStopOption,
+  withTargetOptions,
+} from '../target-arguments.js'
 import { colorWanted } from '../terminal.js'
 import { runExplain } from './explain.js'
 
@@ -20,7 +26,7 @@ export interface ReportOptions extends TargetOptions {
 
 /** Options of the report, which the bare command has too. */
 export function withReportOptions(command: Command): Command {
-  return withTargetOptions(command)
+  return withStopOption(withTargetOptions(command))
     .addOption(new Option('--format <format>', 'how to write it').choices(['text', 'json']).default('text'))
     .option('--json', 'the same as --format json')
     .option('-o, --output <file>', 'write to a file instead of stdout')

@@ -62,6 +62,7 @@ export function arenaFigures(
     skippedBytes: skippedBytesOf(measured),
     resident: residency?.resident ?? null,
     trimReturnsBytes: residency?.trimReturnsBytes ?? null,
+    ...(measured.unsettled ? { moving: measured.unsettled.seen } : {}),
     complete: known && anomalies.length === 0,
   }
   return { arena, anomalies }

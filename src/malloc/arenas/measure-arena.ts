@@ -1,4 +1,4 @@
-// One arena's header, heaps and chunks. On a live target it is read again while it moves.
+// One arena's header, heaps and chunks.
 import { type Address, address, hex } from '../../memory/address.js'
 import { MemoryFault } from '../../memory/memory-fault.js'
 import type { PageCache } from '../../memory/page-cache.js'
@@ -16,6 +16,7 @@ import type { AnonymousStretch } from './anonymous-memory.js'
 import { type ArenaHeader, NONCONTIGUOUS, readArenaHeader } from './arena-header.js'
 import { readHeapChain } from './heap-chain.js'
 import { walkMainHeap } from './main-heap.js'
+import { isLocked, movingAnomaly, sameState, seenIn, type Unsettled } from './moving-arena.js'
 import { segmentsOf } from './segments.js'
 
 /** What is common to all arenas of a target. */
@@ -34,8 +35,8 @@ export interface ArenaContext {
   readonly pageBytes: number
   /** That the size of heaps follows (`hugePageOfHeaps`), 0 when it does not. */
   readonly hugePageBytes: bigint
-  /** Times an arena that changed under the read is read again. 0 on a core. */
-  readonly retries: number
+  /** True where memory does not move: a core, a process that stands still. */
+  readonly still: boolean
 }
 
 /** Every chunk of an arena, seen from the first to top. */
@@ -68,46 +69,45 @@ export interface MeasuredArena {
   /** Null when `walked` is not, or no heap is known. */
   readonly partly: PartlyWalkedArena | null
   readonly anomalies: readonly Anomaly[]
+  /** Null when this is one picture; otherwise another read may give one. */
+  readonly unsettled: Unsettled | null
 }
 
-/** Measures the arena at `at`; damage and missing memory become anomalies, never exceptions. */
-export function measureArena(context: ArenaContext, at: Address): MeasuredArena {
-  const { memory, layout, retries } = context
+/**
+ * Measures the arena at `at`; damage and missing memory become anomalies, never exceptions. Where memory moves this is
+ * one read of several: the arena is settled when `unsettled` is null. `earlier`: of the read before.
+ */
+export function measureArena(
+  context: ArenaContext,
+  at: Address,
+  earlier: Unsettled | null = null,
+): MeasuredArena {
+  const { memory, layout } = context
   const isMain = at === context.mainArena
-  for (let attempt = 0; ; attempt++) {
-    memory.clear()
-    try {
-      const before = readArenaHeader(memory.source, at, layout.arena, layout.wordBytes)
-      if (retries === 0) return measureOnce(context, before, at, isMain, true)
-      const measured = measureOnce(context, before, at, isMain, false)
-      const after = readArenaHeader(memory.source, at, layout.arena, layout.wordBytes)
-      const still = sameState(before.bytes, after.bytes)
-      if (still && measured.walked) return measured
-      if (attempt < retries) continue
-      return still ? measureOnce(context, after, at, isMain, true) : moving(measured, at, attempt + 1)
-    } catch (error) {
-      if (!(error instanceof MemoryFault)) throw error
-      const what = `arena ${hex(at)}: ${error.message}`
-      const anomalies = [{ at: error.address, code: 'arena-unreadable', what }]
-      const nothing = { header: null, systemBytes: null, heaps: [], topBytes: null, fast: null, binned: null }
-      return { address: at, isMain, ...nothing, walked: null, partly: null, anomalies }
-    }
+  memory.clear()
+  try {
+    const before = readArenaHeader(memory.source, at, layout.arena, layout.wordBytes)
+    if (context.still) return measureOnce(context, before, at, isMain, true)
+    const measured = measureOnce(context, before, at, isMain, false)
+    const after = readArenaHeader(memory.source, at, layout.arena, layout.wordBytes)
+    const isSame = sameState(before.bytes, after.bytes)
+    if (isSame && measured.walked) return measured
+    const broken = (earlier?.broken ?? 0) + (isSame && !isLocked(after.bytes) ? 1 : 0)
+    // It stands still, nobody works on it, and it looks damaged each time: it is.
+    if (isSame && broken >= BROKEN_READS) return measureOnce(context, after, at, isMain, true)
+    const seen = seenIn(measured, [before.systemBytes, after.systemBytes], earlier?.seen ?? null)
+    return { ...measured, anomalies: [movingAnomaly(at, seen)], unsettled: { seen, broken } }
+  } catch (error) {
+    if (!(error instanceof MemoryFault)) throw error
+    const what = `arena ${hex(at)}: ${error.message}`
+    const anomalies = [{ at: error.address, code: 'arena-unreadable', what }]
+    const nothing = { header: null, systemBytes: null, heaps: [], topBytes: null, fast: null, binned: null }
+    return { address: at, isMain, ...nothing, walked: null, partly: null, anomalies, unsettled: null }
   }
 }
 
-// The mutex (first int) comes and goes on a busy arena without any change to its chunks.
-function sameState(a: Uint8Array, b: Uint8Array): boolean {
-  for (let at = 4; at < a.length; at++) if (a[at] !== b[at]) return false
-  return true
-}
-
-function moving(measured: MeasuredArena, at: Address, times: number): MeasuredArena {
-  const seen = measured.walked
-    ? 'its figures are of slightly different moments'
-    : 'what is free in it is unknown'
-  const what = `arena ${hex(at)} changed during each of ${times} reads: ${seen}`
-  return { ...measured, anomalies: [{ at, code: 'arena-moving', what }] }
-}
+/** Reads of an arena without change that all met damage, before damage is looked for. */
+const BROKEN_READS = 3
 
 // More than mmap hands out unasked: 128 TiB (256 on aarch64), 4 GiB of 32 bits.
 const MOST_SYSTEM_BYTES = { 8: 2 ** 48, 4: 2 ** 32 } as const
@@ -156,6 +156,7 @@ function measureOnce(
     walked,
     partly,
     anomalies,
+    unsettled: null,
   }
 }
 
@@ -192,7 +193,8 @@ function walkAround(
     segment,
     gaps: walkDamaged(memory, segment, layout, nodes, { tally }).gaps,
   }))
-  const missingBytes = parts ? systemBytes - held : 0
+  // A damaged system_mem can say less than what was found.
+  const missingBytes = parts ? Math.max(0, systemBytes - held) : 0
   const damage = damageAnomalies(memory, at, layout, walks, missingBytes)
   anomalies.push(...damage.anomalies)
   return { partly: { tally, skippedBytes: damage.skippedBytes }, heaps }

@@ -29,7 +29,7 @@ const LIVE_LOOKS = 3
 
 /**
  * Follows malloc_state.next from `main`; behind a break, and where a closed ring leaves some out, arenas are looked for
- * by their heaps. `hugePageBytes`: as `hugePageOfHeaps` tells.
+ * by their heaps. `hugePageBytes`: as `hugePageOfHeaps` tells. `earlier`: of a look just before, which missed none.
  */
 export function readRing(
   target: Target,
@@ -37,9 +37,12 @@ export function readRing(
   main: Address,
   layout: GlibcLayout,
   hugePageBytes: bigint,
+  earlier: readonly Address[] = [],
 ): Ring {
   for (let looks = 1; ; looks++) {
     const { arenas, broken } = followRing(memory, main, layout)
+    const isKnown = arenas.length === earlier.length && arenas.every((at, index) => at === earlier[index])
+    if (!broken && isKnown) return { arenas, closed: true, allFound: true, anomalies: [] }
     if (broken) return behindBreak(target, memory, main, layout, { arenas, broken })
     const skipped = skippedArenas(target, memory, arenas, layout, hugePageBytes)
     if (!skipped) return { arenas, closed: true, allFound: true, anomalies: [] }

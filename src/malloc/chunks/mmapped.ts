@@ -25,7 +25,7 @@ export interface MmappedCounters {
 export function findMmappedChunks(
   target: Target,
   layout: GlibcLayout,
-  arenas: readonly Arena[],
+  arenas: readonly Pick<Arena, 'heaps'>[],
   counters: MmappedCounters,
 ): readonly MmappedChunk[] {
   if (counters.count === 0 || counters.count === null) return []
@@ -49,6 +49,18 @@ export function findMmappedChunks(
     found.push(...chunksInside(target, layout, stretch))
   }
   return found.sort((a, b) => (a.address < b.address ? -1 : 1))
+}
+
+/** True when the chunks found at an earlier look are still where they were, and the counters say that they are all. */
+export function areStillAll(
+  target: Target,
+  layout: GlibcLayout,
+  found: readonly MmappedChunk[],
+  counters: MmappedCounters,
+): boolean {
+  const isThere = ({ address: start, bytes }: MmappedChunk) =>
+    mappingAt(new BlockReader(target.memory, start, bytes), 0, bytes, layout, target.pageBytes) === bytes
+  return met(found, counters) && found.every(isThere)
 }
 
 function met(found: readonly MmappedChunk[], counters: MmappedCounters): boolean {

@@ -30,6 +30,8 @@ export interface TcacheReading {
   readonly empty: boolean
   /** Room in each list, as most of the num_slots tell (tunable glibc.malloc.tcache_count); null before 2.42. */
   readonly capacity: number | null
+  /** The struct's own bytes. */
+  readonly struct: Uint8Array
 }
 
 // counts and num_slots are 16 bits wide, so no list is longer.
@@ -58,9 +60,10 @@ export function readTcache(
   if (context.memory.read(at, struct) < struct.length) return null
   const view = new DataView(struct.buffer)
   const known = context.layout.safeLinking
-  const [best, other] = (known === null ? [true, false] : [known]).map((safe) =>
-    judge(at, tcache, tid, readLists(context, at, view, tcache, safe)),
-  )
+  const [best, other] = (known === null ? [true, false] : [known]).map((safe) => ({
+    ...judge(at, tcache, tid, readLists(context, at, view, tcache, safe)),
+    struct,
+  }))
   return other && isBetter(other, best!) ? other : best!
 }
 
@@ -153,7 +156,12 @@ function chunkSizeIn(bin: number, memory: PageCache, chunk: number, layout: Glib
   return proper && belongsToBin(bin, size, word) ? size : -1
 }
 
-function judge(at: Address, tcache: TcacheLayout, tid: number | null, lists: readonly List[]): TcacheReading {
+function judge(
+  at: Address,
+  tcache: TcacheLayout,
+  tid: number | null,
+  lists: readonly List[],
+): Omit<TcacheReading, 'struct'> {
   const capacity =
     tcache.counts === 'left' ? mostFrequent(lists.map((l) => l.stored + l.chunks.length)) : null
   const anomalies: Anomaly[] = []

@@ -5,7 +5,7 @@ import { regionAt } from '../../memory/region.js'
 import type { Symbols, Target, Thread } from '../../target/target.js'
 import type { Anomaly, Arena } from '../heap-model.js'
 import type { GlibcLayout } from '../layout.js'
-import { type IsUsedChunk, readTcache, type TcacheContext } from './read-tcache.js'
+import { type IsUsedChunk, readTcache, type TcacheContext, type TcacheReading } from './read-tcache.js'
 import { type TcacheLayout, tcacheLayoutOfStruct, tcacheLayouts } from './tcache-layout.js'
 import type { ThreadCache, ThreadMalloc } from './thread-cache.js'
 import { threadPointers } from './thread-pointers.js'
@@ -30,14 +30,19 @@ export interface ThreadsMalloc {
   readonly how: 'tls-scan' | 'no-tcache' | 'none'
   /** Layouts that a tcache of this target can have: the one that was seen, else all that are possible. */
   readonly layouts: readonly TcacheLayout[]
+  /** For `known` of another look at a process. */
+  readonly reads: TcacheReads
 }
+
+/** Sound tcaches by address. */
+export type TcacheReads = Map<bigint, { readonly layout: TcacheLayout; readonly reading: TcacheReading }>
 
 const LIVE_RETRIES = 3
 const CACHED_LINES = 1024
 
 /**
  * Reads what each thread has of malloc. `minor`: of glibc 2.x, null when unknown; it is a hint, memory decides.
- * `isUsedChunk` sharpens what counts as a proper list. Damage is told by anomalies (`tcache-broken`,
+ * `isUsedChunk` sharpens what counts as a proper list; `still`: memory does not move; `known`: from a look before. Damage is told by anomalies (`tcache-broken`,
  * `thread-arena-broken`), never thrown; of a live target a cache that moves is read again a few times.
  */
 export async function readThreads(
@@ -46,18 +51,27 @@ export async function readThreads(
   layout: GlibcLayout,
   minor: number | null,
   arenas: readonly Pick<Arena, 'address'>[],
-  isUsedChunk: IsUsedChunk | null = null,
+  {
+    isUsedChunk = null,
+    still = target.kind !== 'live',
+    known: before,
+  }: {
+    readonly isUsedChunk?: IsUsedChunk | null
+    readonly still?: boolean
+    readonly known?: TcacheReads
+  } = {},
 ): Promise<ThreadsMalloc> {
+  const reads = readsOf(target, before ?? null)
   const context: TcacheContext = {
     // Each chunk of a list is in a line of its own and is looked at once.
     memory: new PageCache(target.memory, CACHED_LINES),
     layout,
     isUsedChunk,
-    ...(target.kind === 'core' ? { known: new Map() } : {}),
+    ...(still ? { known: reads } : {}),
   }
   const layouts = await possibleLayouts(symbols, layout, minor)
   const pointers = threadPointers(target)
-  const reader = new ThreadReader(target, context, arenas)
+  const reader = new ThreadReader(target, context, arenas, still, reads)
   const sound = [...pointers.values()].filter((pointer) => reader.isThere(pointer))
   const regions = target.regions()
   const offsets = findTlsOffsets({
@@ -78,7 +92,21 @@ export async function readThreads(
     destroyed: reader.destroyed,
     how: layouts.length === 0 ? 'no-tcache' : offsets.tcache === null ? 'none' : 'tls-scan',
     layouts: offsets.layout ? [offsets.layout] : layouts,
+    reads,
   }
+}
+
+// Those whose counts and list heads are what they were.
+function readsOf(target: Target, before: TcacheReads | null): TcacheReads {
+  const caches: TcacheReads = new Map()
+  for (const [at, known] of before ?? []) {
+    const { struct } = known.reading
+    const now = new Uint8Array(struct.length)
+    if (target.memory.read(address(at), now) === now.length && now.every((byte, i) => byte === struct[i])) {
+      caches.set(at, known)
+    }
+  }
+  return caches
 }
 
 // Debug information first: it knows what a distribution has ported back.
@@ -106,6 +134,8 @@ class ThreadReader {
     readonly target: Target,
     readonly context: TcacheContext,
     arenas: readonly Pick<Arena, 'address'>[],
+    readonly still: boolean,
+    readonly reads: TcacheReads,
   ) {
     this.#arenas = new Set(arenas.map((arena) => arena.address))
   }
@@ -168,13 +198,15 @@ class ThreadReader {
 
   #readCache(at: Address, layout: TcacheLayout, tid: number): ReturnType<typeof readTcache> {
     const known = this.context.known?.get(at)
-    if (known?.layout === layout) return { ...known.reading, cache: { ...known.reading.cache, tid } }
+    if (known?.layout.sizeBytes === layout.sizeBytes)
+      return { ...known.reading, cache: { ...known.reading.cache, tid } }
     let reading = readTcache(this.context, at, layout, tid)
-    const retries = this.target.kind === 'core' ? 0 : LIVE_RETRIES
+    const retries = this.still ? 0 : LIVE_RETRIES
     for (let tried = 0; tried < retries && !reading?.cache.complete; tried++) {
       this.context.memory.clear()
       reading = readTcache(this.context, at, layout, tid)
     }
+    if (reading?.cache.complete) this.reads.set(at, { layout, reading })
     return reading
   }
 

@@ -118,7 +118,11 @@ function vote(
 
 function gradeCache(context: TcacheContext, value: bigint, tcache: TcacheLayout): number {
   if (!isOwnChunk(context, value, tcache)) return NOT_IT
-  const reading = readTcache(context, address(value), tcache, null)
+  const known = context.known?.get(value)
+  const reading =
+    known?.layout.sizeBytes === tcache.sizeBytes
+      ? known.reading
+      : readTcache(context, address(value), tcache, null)
   if (reading === null) return NOT_IT
   if (reading.empty) return reading.capacity === 0 ? 0 : 2
   if (reading.brokenBins === 0) {

@@ -6,7 +6,7 @@ import { packageRoot } from './package-root.js'
 /** Path of gdb-scripts/`name` of the package that `from` belongs to; null when it is not there. */
 export function scriptPath(
   from: string = import.meta.url,
-  name: 'arena_inspect.py' | 'arena_inspect_guards.py' | 'arena_inspect_control.py' = 'arena_inspect.py',
+  name: `arena_inspect${string}.py` = 'arena_inspect.py',
 ): string | null {
   const root = packageRoot(from)
   const script = root === null ? null : join(root, 'gdb-scripts', name)

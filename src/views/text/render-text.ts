@@ -1,9 +1,11 @@
 // The text report: the verdict, then the evidence, then the tables. Strings of the target are made printable.
+
 import { createColors } from 'picocolors'
 import type { Finding, Severity } from '../../findings/finding.js'
 import { printable } from '../../format/printable.js'
 import { bytesText, countText, percentOf, percentText } from '../../format/sizes.js'
 import type { Report, ReportHeapModel } from '../../report/report.js'
+import { stopText } from '../../report/stop-text.js'
 import { arenasTable } from './arenas-table.js'
 import { ledgerTable } from './ledger-table.js'
 import { mapsTable } from './maps-table.js'
@@ -14,7 +16,7 @@ export interface TextOptions {
   readonly mostArenas?: number
 }
 
-type Colors = ReturnType<typeof createColors>
+export type Colors = ReturnType<typeof createColors>
 
 const MOST_ARENAS = 16
 const MOST_ANOMALIES = 20
@@ -45,6 +47,7 @@ function headline({ target, heap }: Report, colors: Colors): string {
     ...(target.kind === 'core' ? [printable(target.label)] : []),
     ...(target.pid === null ? [] : [`pid ${target.pid}`]),
     `${countText(target.threads)} ${target.threads === 1 ? 'thread' : 'threads'}`,
+    ...stopText(target.stop),
     glibc,
   ]
   return parts.join(' · ')
@@ -62,7 +65,8 @@ function paint(severity: Severity, colors: Colors): (text: string) => string {
   return colors.cyan
 }
 
-function findingText(finding: Finding, colors: Colors): string {
+/** One finding: verdict, what to do, evidence. */
+export function findingText(finding: Finding, colors: Colors): string {
   const evidence = finding.evidence.map(({ label, value, unit }) => {
     const text =
       typeof value !== 'number'

@@ -1,8 +1,10 @@
 // What stands around every pane: header, tabs, status and key lines, as styled text.
+
 import type { Severity } from '../../findings/finding.js'
 import { printable } from '../../format/printable.js'
 import { countText } from '../../format/sizes.js'
 import type { Report } from '../../report/report.js'
+import { stopText } from '../../report/stop-text.js'
 import type { Session } from '../../session/session.js'
 import { clip, clipRow, fitRow, widthOf } from './columns.js'
 import type { Paint } from './paint.js'
@@ -44,7 +46,10 @@ export function targetText({ target }: Report): string {
   parts.push(printable(target.label))
   const pid = `pid ${target.pid}`
   if (target.pid !== null && !target.label.includes(pid)) parts.push(pid)
-  parts.push(`${countText(target.threads)} ${target.threads === 1 ? 'thread' : 'threads'}`)
+  parts.push(
+    `${countText(target.threads)} ${target.threads === 1 ? 'thread' : 'threads'}`,
+    ...stopText(target.stop),
+  )
   if (target.glibc) {
     const from = { 'debug-info': 'debug info', table: 'known layout', probe: 'layout by probing' }
     parts.push(`glibc ${printable(target.glibc.version ?? 'unknown')} (${from[target.glibc.layoutFrom]})`)

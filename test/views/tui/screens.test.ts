@@ -102,7 +102,15 @@ t.test('targets with little to show', async (t) => {
       complete: true,
       maps: { categories: [] },
       ledger: null,
-      target: { kind: 'live', label: 'cat', pid: null, executable: null, threads: 1, glibc: null },
+      target: {
+        kind: 'live',
+        label: 'cat',
+        pid: null,
+        executable: null,
+        threads: 1,
+        stop: null,
+        glibc: null,
+      },
     },
   })
   empty.nextMapped = () => null
