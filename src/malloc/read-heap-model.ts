@@ -27,7 +27,9 @@ import type { ThreadCache, ThreadMalloc } from './threads/thread-cache.js'
 /** How long arenas that change are read again and again, at least and as a multiple of reading all of them once. */
 const SETTLE_MS = 1000
 const SETTLE_COSTS = 2
-const LONGEST_PAUSE_MS = 20
+const PAUSE_MS = 1
+/** Arenas with larger heaps are walked where they are. */
+const MOST_COPIED = 64 << 20
 
 /** A target's malloc and the layout it was read with. */
 export interface MallocState {
@@ -320,13 +322,15 @@ function isUnchanged(
 // Reads what changed again, all of them in turn: threads that share few CPUs leave their arenas alone for moments.
 async function settle(context: ArenaContext, all: MeasuredArena[], onceMs: number): Promise<void> {
   const end = performance.now() + Math.max(SETTLE_MS, SETTLE_COSTS * onceMs)
-  for (let round = 0; performance.now() < end; round++) {
-    const unsettled = all.filter((arena) => arena.unsettled !== null)
-    if (unsettled.length === 0) return
-    for (const { address: at, unsettled: seen } of unsettled) {
-      all[all.findIndex((arena) => arena.address === at)] = measureArena(context, at, seen)
+  const unsettled = () => all.filter((arena) => arena.unsettled !== null)
+  const room = unsettled().length > 0 ? new Uint8Array(MOST_COPIED) : null
+  while (unsettled().length > 0) {
+    for (const { address: at, unsettled: seen } of unsettled()) {
+      // Who has slept runs on for longer before others' turn comes: long enough for a copy.
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+      if (performance.now() >= end) return
+      all[all.findIndex((arena) => arena.address === at)] = measureArena(context, at, seen, room)
     }
-    await new Promise((resolve) => setTimeout(resolve, Math.min(round, LONGEST_PAUSE_MS)))
   }
 }
 

@@ -1,7 +1,6 @@
 // One exact look at a live process: it stands still while it is read, and as short as can be.
 import type { HeapModel } from '../malloc/heap-model.js'
 import type { HeapProgress } from '../malloc/read-heap-model.js'
-import { readWord } from '../memory/memory-source.js'
 import type { Holder, Released } from '../target/live/hold.js'
 import type { Symbols, Target } from '../target/target.js'
 import { conclude, type Measurement, type Observation, observe } from './measure.js'
@@ -19,9 +18,9 @@ const MOST_MS = 10_000
 /** When reading all arenas takes longer, only those that have changed since they were read are read in the stop. */
 const SHORT_MS = 100
 /** Moments looked for at which no thread is inside of malloc. */
-const MOST_STOPS = 20
+const MOST_STOPS = 10
 /** Pictures taken when one shows damage, which a thread in the middle of malloc can look like. */
-const MOST_PICTURES = 3
+const MOST_PICTURES = 5
 const PAUSE_MS = 10
 
 /**
@@ -43,15 +42,14 @@ export async function measureStopped(
   let pictures = 0
   for (let stops = 1; ; stops++) {
     target.refresh()
-    const { missed } = await holder.hold(MOST_MS)
+    const { missed, locked } = await holder.hold(MOST_MS, locks)
     let released: Released | null = null
     const release = async (): Promise<void> => {
       released ??= await holder.release()
     }
     let seen: Observation | null = null
     try {
-      const isBusy = locks.some((lock) => readWord(target.memory, lock, 4) !== 0n)
-      if (!isBusy || stops >= MOST_STOPS) {
+      if (locked === 0 || stops >= MOST_STOPS) {
         const more = known ? { known, onRead: release } : {}
         seen = await observe(target, remembered, { still: true, keepReads: true, ...more })
       }
@@ -75,7 +73,8 @@ export async function measureStopped(
   }
 }
 
-function isDamaged(model: HeapModel | undefined): boolean {
+/** What a thread in the middle of malloc can look like, too. */
+export function isDamaged(model: HeapModel | undefined): boolean {
   return model !== undefined && (model.anomalies.length > 0 || !model.ringClosed)
 }
 

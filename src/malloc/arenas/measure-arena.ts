@@ -1,7 +1,7 @@
 // One arena's header, heaps and chunks.
 import { type Address, address, hex } from '../../memory/address.js'
 import { MemoryFault } from '../../memory/memory-fault.js'
-import type { PageCache } from '../../memory/page-cache.js'
+import { PageCache } from '../../memory/page-cache.js'
 import { type ListSum, walkBins, walkFastbins } from '../chunks/bins.js'
 import { type PagesOf, PageTally } from '../chunks/page-tally.js'
 import { Tally } from '../chunks/tally.js'
@@ -14,6 +14,7 @@ import type { Anomaly, Heap } from '../heap-model.js'
 import type { GlibcLayout } from '../layout.js'
 import type { AnonymousStretch } from './anonymous-memory.js'
 import { type ArenaHeader, NONCONTIGUOUS, readArenaHeader } from './arena-header.js'
+import { CopiedMemory, type Stretch } from './copied-memory.js'
 import { readHeapChain } from './heap-chain.js'
 import { walkMainHeap } from './main-heap.js'
 import { isLocked, movingAnomaly, sameState, seenIn, type Unsettled } from './moving-arena.js'
@@ -75,12 +76,14 @@ export interface MeasuredArena {
 
 /**
  * Measures the arena at `at`; damage and missing memory become anomalies, never exceptions. Where memory moves this is
- * one read of several: the arena is settled when `unsettled` is null. `earlier`: of the read before.
+ * one read of several: the arena is settled when `unsettled` is null. `earlier`: of the read before. `room`: where its
+ * heaps are copied to at once if they fit, so that less of its changes comes in between.
  */
 export function measureArena(
   context: ArenaContext,
   at: Address,
   earlier: Unsettled | null = null,
+  room: Uint8Array | null = null,
 ): MeasuredArena {
   const { memory, layout } = context
   const isMain = at === context.mainArena
@@ -88,8 +91,10 @@ export function measureArena(
   try {
     const before = readArenaHeader(memory.source, at, layout.arena, layout.wordBytes)
     if (context.still) return measureOnce(context, before, at, isMain, true)
-    const measured = measureOnce(context, before, at, isMain, false)
-    const after = readArenaHeader(memory.source, at, layout.arena, layout.wordBytes)
+    const copy = room && copyOf(context, before, at, room)
+    const afterCopy = copy && readArenaHeader(memory.source, at, layout.arena, layout.wordBytes)
+    const measured = measureOnce(copy ? { ...context, memory: copy } : context, before, at, isMain, false)
+    const after = afterCopy ?? readArenaHeader(memory.source, at, layout.arena, layout.wordBytes)
     const isSame = sameState(before.bytes, after.bytes)
     if (isSame && measured.walked) return measured
     const broken = (earlier?.broken ?? 0) + (isSame && !isLocked(after.bytes) ? 1 : 0)
@@ -108,6 +113,31 @@ export function measureArena(
 
 /** Reads of an arena without change that all met damage, before damage is looked for. */
 const BROKEN_READS = 3
+
+// Null where its heaps are not known, or too large.
+function copyOf(
+  { memory, layout, sbrkBase, hugePageBytes, mainArena }: ArenaContext,
+  { top }: ArenaHeader,
+  at: Address,
+  room: Uint8Array,
+): PageCache | null {
+  let stretches: readonly Stretch[]
+  if (at === mainArena) {
+    if (sbrkBase === null || top < sbrkBase) return null
+    // Of top its header is all that is read.
+    stretches = [{ address: address(sbrkBase), sizeBytes: Number(top - sbrkBase) + 2 * layout.wordBytes }]
+  } else {
+    const { heaps, damage } = readHeapChain(memory, at, top, layout, hugePageBytes)
+    if (damage) return null
+    stretches = heaps
+  }
+  const bytes = stretches.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+  return bytes > room.length
+    ? null
+    : new PageCache(new CopiedMemory(memory.source, stretches, room), COPY_LINES)
+}
+
+const COPY_LINES = 1024
 
 // More than mmap hands out unasked: 128 TiB (256 on aarch64), 4 GiB of 32 bits.
 const MOST_SYSTEM_BYTES = { 8: 2 ** 48, 4: 2 ** 32 } as const

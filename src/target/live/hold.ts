@@ -10,6 +10,8 @@ export interface Held {
   /** Threads that stopped, and those that sleep in the kernel where nothing stops them (nor lets them touch memory). */
   readonly threads: number
   readonly missed: number
+  /** Of the locks that were named, those that are held all the same. */
+  readonly locked: number
 }
 
 export interface Released {
@@ -23,6 +25,8 @@ type Answer = Partial<Held & Released> & {
   readonly ready?: true
   readonly held?: number
   readonly error?: string
+  /** The script ends with this answer. */
+  readonly ends?: boolean
 }
 
 const START_MS = 30_000
@@ -30,22 +34,62 @@ const ANSWER_MS = 30_000
 
 /** What can hold one process again and again. The process runs on when this is closed, and when we are killed. */
 export class Holder {
+  #script: Script | null
+
+  private constructor(
+    readonly pid: number,
+    readonly gdbPath: string,
+    script: Script,
+  ) {
+    this.#script = script
+  }
+
+  /** Resolves when `hold` takes effect at once. Throws TargetError. */
+  static async open(pid: number, gdbPath = 'gdb'): Promise<Holder> {
+    return new Holder(pid, gdbPath, await Script.start(pid, gdbPath))
+  }
+
+  /**
+   * Stops all threads, for `mostMs` at most, at a moment at which none of the `locks` (ints of the target) is held: those
+   * that are in the middle of something get a few moments more, one by one. Throws TargetError; the process then runs.
+   */
+  async hold(mostMs: number, locks: readonly bigint[] = []): Promise<Held> {
+    this.#script ??= await Script.start(this.pid, this.gdbPath)
+    const words = ['hold', this.pid, mostMs / 1000, ...locks.map((lock) => lock.toString(16))]
+    const { held, missed, locked } = await this.#script.ask(words.join(' '))
+    return { threads: held ?? 0, missed: missed ?? 0, locked: locked ?? 0 }
+  }
+
+  async release(): Promise<Released> {
+    const script = this.#script
+    if (!script) throw new Error('nothing is held')
+    const { stoodStillMs, late, ends } = await script.ask('release')
+    if (stoodStillMs === undefined) throw script.failure('an odd answer')
+    if (ends) this.close()
+    else if (late) await script.answer(ANSWER_MS)
+    return { stoodStillMs, late: late === true }
+  }
+
+  close(): void {
+    this.#script?.close()
+    this.#script = null
+  }
+}
+
+/** The script in gdb's Python, line by line. */
+class Script {
   readonly #child: ChildProcessByStdio<Writable, Readable, Readable>
   readonly #answers: AsyncIterator<string>
   readonly #pid: number
   #said = ''
 
-  private constructor(pid: number, gdbPath: string, script: string) {
+  private constructor(pid: number, gdbPath: string, path: string) {
     this.#pid = pid
     // A session of its own: Ctrl-C is for us; that we ended the script sees by its input.
-    this.#child = spawn(
-      gdbPath,
-      ['-nx', '-q', '-batch', '-iex', 'set debuginfod enabled off', '-x', script],
-      {
-        stdio: ['pipe', 'pipe', 'pipe'],
-        detached: true,
-      },
-    )
+    this.#child = spawn(gdbPath, ['-nx', '-q', '-batch', '-iex', 'set debuginfod enabled off', '-x', path], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      detached: true,
+    })
     this.#child.on('error', (error) => {
       this.#said = error.message
     })
@@ -56,34 +100,17 @@ export class Holder {
     this.#answers = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]()
   }
 
-  /** Resolves when `hold` takes effect at once. Throws TargetError. */
-  static async open(pid: number, gdbPath = 'gdb'): Promise<Holder> {
-    const script = scriptPath(undefined, 'arena_inspect_stop.py')
-    if (script === null) throw new TargetError('gdb-scripts of this package are missing', 'install it again')
-    const holder = new Holder(pid, gdbPath, script)
+  static async start(pid: number, gdbPath: string): Promise<Script> {
+    const path = scriptPath(undefined, 'arena_inspect_stop.py')
+    if (path === null) throw new TargetError('gdb-scripts of this package are missing', 'install it again')
+    const script = new Script(pid, gdbPath, path)
     try {
-      if ((await holder.#answer(START_MS)).ready !== true) throw holder.#failure('an odd answer')
-      return holder
+      if ((await script.answer(START_MS)).ready !== true) throw script.failure('an odd answer')
+      return script
     } catch (error) {
-      holder.close()
+      script.close()
       throw error
     }
-  }
-
-  /** Stops all threads, for `mostMs` at most. Throws TargetError; the process then runs. */
-  async hold(mostMs: number): Promise<Held> {
-    this.#child.stdin.write(`hold ${this.#pid} ${mostMs / 1000}\n`)
-    const { held, missed, error } = await this.#answer(ANSWER_MS)
-    if (error !== undefined) throw this.#failure(error)
-    return { threads: held ?? 0, missed: missed ?? 0 }
-  }
-
-  async release(): Promise<Released> {
-    this.#child.stdin.write('release\n')
-    const { stoodStillMs, late, error } = await this.#answer(ANSWER_MS)
-    if (error !== undefined || stoodStillMs === undefined) throw this.#failure(error ?? 'an odd answer')
-    if (late) await this.#answer(ANSWER_MS)
-    return { stoodStillMs, late: late === true }
   }
 
   close(): void {
@@ -92,7 +119,14 @@ export class Holder {
     for (const stream of [this.#child.stdout, this.#child.stderr]) stream.destroy()
   }
 
-  async #answer(withinMs: number): Promise<Answer> {
+  async ask(line: string): Promise<Answer> {
+    this.#child.stdin.write(`${line}\n`)
+    const answer = await this.answer(ANSWER_MS)
+    if (answer.error !== undefined) throw this.failure(answer.error)
+    return answer
+  }
+
+  async answer(withinMs: number): Promise<Answer> {
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<'late'>((resolve) => {
       timer = setTimeout(() => resolve('late'), withinMs)
@@ -100,8 +134,8 @@ export class Holder {
     try {
       for (;;) {
         const line = await Promise.race([this.#answers.next(), late])
-        if (line === 'late') throw this.#failure('no answer')
-        if (line.done === true) throw this.#failure(lastLine(this.#said) ?? 'it ended')
+        if (line === 'late') throw this.failure('no answer')
+        if (line.done === true) throw this.failure(lastLine(this.#said) ?? 'it ended')
         // gdb may have something to say before the script has.
         if (line.value.startsWith('{')) return JSON.parse(line.value) as Answer
       }
@@ -110,7 +144,7 @@ export class Holder {
     }
   }
 
-  #failure(what: string): TargetError {
+  failure(what: string): TargetError {
     if (what === 'ESRCH')
       return new TargetError(`process ${this.#pid} has ended`, 'look for its successor with `pgrep -a NAME`')
     if (what === 'EPERM')
