@@ -2,15 +2,17 @@
 import { EXIT, type ExitCode } from './exit.js'
 import { say } from './terminal.js'
 
-let putRight: (() => Promise<unknown>) | null = null
+let putRight: ((code: ExitCode) => Promise<unknown>) | null = null
+/** Said when a signal does not end the process at once; null: nothing. */
+let sayMeanwhile: string | null = null
 let isEnding = false
 
 /** For SIGINT, SIGTERM and SIGHUP; a second one does not wait. Ends through `exit`, so that children go too. */
 export function endBy(code: ExitCode): void {
   if (putRight === null || isEnding) process.exit(code)
   isEnding = true
-  say('putting everything back in the process; a moment')
-  void putRight().finally(() => process.exit(code))
+  if (sayMeanwhile !== null) say(sayMeanwhile)
+  void putRight(code).finally(() => process.exit(code))
 }
 
 /**
@@ -25,12 +27,32 @@ export async function unhurried<T>(work: (signal: AbortSignal) => Promise<T>): P
     abort.abort()
     return running.catch(() => {})
   }
+  sayMeanwhile = 'putting everything back in the process; a moment'
   process.on('SIGTSTP', onStop)
   try {
     return await running
   } finally {
     if (!isEnding) putRight = null
     process.off('SIGTSTP', onStop)
+  }
+}
+
+/**
+ * Runs `work`, which has something to finish when it is aborted (a summary, a file): signals abort it and wait for its
+ * end; a second one does not wait. The reason of the abort is the exit code.
+ */
+export async function finishing<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const abort = new AbortController()
+  const running = work(abort.signal)
+  sayMeanwhile = null
+  putRight = (code) => {
+    abort.abort(code)
+    return running.catch(() => {})
+  }
+  try {
+    return await running
+  } finally {
+    if (!isEnding) putRight = null
   }
 }
 

@@ -14,17 +14,24 @@ import { runOpen } from './commands/open.js'
 import { type ReportOptions, runReport, withReportOptions } from './commands/report.js'
 import { runStats, type StatsOptions } from './commands/stats.js'
 import { runThreads, type ThreadsOptions } from './commands/threads.js'
+import { addTrace } from './commands/trace.js'
 import { runTrim, type TrimOptions } from './commands/trim.js'
 import { runVerify } from './commands/verify.js'
+import { runWatch, type WatchOptions, withWatchOptions } from './commands/watch.js'
 import { runX, type XOptions } from './commands/x.js'
 import { type ControlOptions, withControlOptions } from './control-arguments.js'
 import { endOnSignals } from './ending.js'
 import { EXIT, type ExitCode, explain } from './exit.js'
 import { packageVersion } from './package-version.js'
-import { withTargetOptions } from './target-arguments.js'
+import { withStopOption, withTargetOptions } from './target-arguments.js'
 import { say } from './terminal.js'
 
 let exitCode: ExitCode = EXIT.done
+
+// Without a core file's path.
+function namesProcess({ pid, gdbRemote }: ReportOptions): boolean {
+  return pid !== undefined || gdbRemote !== undefined
+}
 
 function examples(...lines: readonly string[]): string {
   return `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}\n`
@@ -41,7 +48,7 @@ function program(): Command {
     .argument('[target...]', 'a core file, and its program where that is not at its own path')
     .addHelpText('after', examples('arena-inspect core.6 ./memsqld', 'arena-inspect --pid 6'))
     .action(async (targets: string[], options: ReportOptions) => {
-      if (targets.length === 0 && options.pid === undefined && options.explain === undefined)
+      if (targets.length === 0 && !namesProcess(options) && options.explain === undefined)
         root.help({ error: true })
       exitCode = await runOpen(targets, options)
     })
@@ -58,7 +65,7 @@ function program(): Command {
     .action(async (targets: string[], options: ReportOptions) => {
       exitCode = await runReport(targets, options)
     })
-  withTargetOptions(root.command('maps'))
+  withStopOption(withTargetOptions(root.command('maps')))
     .description('where the address space goes, of a target or of a saved /proc/PID/maps file')
     .argument('[target...]', 'CORE [PROGRAM], MAPS-FILE, or --pid N')
     .addOption(new Option('--by <key>', 'what to add up by').choices([...GROUPINGS]).default('category'))
@@ -70,7 +77,7 @@ function program(): Command {
     .action(async (targets: string[], options: MapsOptions) => {
       exitCode = await runMaps(targets, options)
     })
-  withTargetOptions(root.command('arenas'))
+  withStopOption(withTargetOptions(root.command('arenas')))
     .description("every malloc arena, in glibc's order")
     .argument('[target...]', 'CORE [PROGRAM], or --pid N')
     .option('--json', 'arenas as JSON')
@@ -78,7 +85,7 @@ function program(): Command {
     .action(async (targets: string[], options: ArenasOptions) => {
       exitCode = await runArenas(targets, options)
     })
-  withTargetOptions(root.command('heaps'))
+  withStopOption(withTargetOptions(root.command('heaps')))
     .description('the heap segments of every arena, and the pieces of the main heap')
     .argument('[target...]', 'CORE [PROGRAM], or --pid N')
     .option('--json', 'as JSON')
@@ -122,7 +129,7 @@ function program(): Command {
     .action(async (targets: string[], options: ChunksOptions) => {
       exitCode = await runChunks(targets, options)
     })
-  withTargetOptions(root.command('threads'))
+  withStopOption(withTargetOptions(root.command('threads')))
     .description('which arena and tcache each thread uses, and what it was doing')
     .argument('[target...]', 'CORE [PROGRAM], or --pid N')
     .option('--frames <n>', 'how many stack frames, where gdb knows them', '3')
@@ -150,6 +157,10 @@ function program(): Command {
     .action(async (positional: string[], options: XOptions) => {
       exitCode = await runX(positional, options)
     })
+  addWatch(root)
+  addTrace(root, (code) => {
+    exitCode = code
+  })
   addControlCommands(root)
   withReportOptions(root.command('demo'))
     .description('makes the sample incident, takes its core and opens it')
@@ -164,6 +175,21 @@ function program(): Command {
       exitCode = await runDemo(options, (core) => runOpen([core], options))
     })
   return root
+}
+
+function addWatch(root: Command): void {
+  withWatchOptions(root.command('watch'))
+    .description('sample a live process without stopping it: what moves, what grows, when memory runs out')
+    .addHelpText(
+      'after',
+      examples(
+        'arena-inspect watch --pid 6 --every 10s --for 1h -o watch.html',
+        'arena-inspect watch --pid 6 --prometheus 9101',
+      ),
+    )
+    .action(async (options: WatchOptions) => {
+      exitCode = await runWatch(options)
+    })
 }
 
 // What runs code inside a live process: each says what, and asks.

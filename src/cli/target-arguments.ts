@@ -3,13 +3,17 @@ import type { Command } from 'commander'
 import type { ArenaGlimpse, HeapProgress } from '../malloc/read-heap-model.js'
 import { hex } from '../memory/address.js'
 import { openSession, type TargetSession } from '../session/open-session.js'
+import { parseEndpoint } from '../target/gdb/remote/endpoint.js'
 import type { TargetChoice } from '../target/open.js'
+import { TargetError } from '../target/target.js'
 import { glimpseTable } from '../views/text/glimpse-table.js'
 import { UsageError } from './exit.js'
 import { Progress, say } from './terminal.js'
 
 export interface TargetOptions {
   readonly pid?: string
+  /** HOST:PORT. */
+  readonly gdbRemote?: string
   readonly sysroot?: string
   readonly gdb: string | false
   readonly debug?: boolean
@@ -22,6 +26,10 @@ export interface TargetOptions {
 export function withTargetOptions(command: Command): Command {
   return command
     .option('--pid <n>', 'a live process instead of a core file; it is not stopped')
+    .option(
+      '--gdb-remote <host:port>',
+      'a process behind gdbserver there (with --pid N: that one); it stands still while it is read',
+    )
     .option('--sysroot <folder>', "where the target's files are, when not at their own paths")
     .option('--gdb <path>', 'the gdb to run', 'gdb')
     .option('--no-gdb', 'do without gdb: no symbols, the layout is found in memory')
@@ -40,21 +48,43 @@ export function chooseTarget(
   positional: readonly string[],
   options: TargetOptions,
 ): { choice: TargetChoice; rest: readonly string[] } {
+  if (options.gdbRemote !== undefined) return { choice: remoteChoice(options), rest: positional }
   if (options.pid !== undefined) {
-    if (!/^[1-9]\d{0,8}$/.test(options.pid)) {
-      throw new UsageError(
-        `--pid takes a process id, not ${JSON.stringify(options.pid)}`,
-        'see `pgrep -a NAME`',
-      )
-    }
-    return { choice: { kind: 'live', pid: Number(options.pid) }, rest: positional }
+    return { choice: { kind: 'live', pid: processId(options.pid) }, rest: positional }
   }
   if (options.stop)
     throw new UsageError('--stop is for live processes: a core does not move', 'name one with --pid N')
   const [path, ...rest] = positional
-  if (path === undefined) throw new UsageError('name a core file or --pid N', 'see arena-inspect --help')
+  if (path === undefined) throw new UsageError('name a core file, --pid N or --gdb-remote HOST:PORT', 'see arena-inspect --help')
   const sysroot = options.sysroot === undefined ? {} : { sysroot: options.sysroot }
   return { choice: { kind: 'core', path, ...sysroot }, rest }
+}
+
+function processId(text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text)
+  throw new UsageError(`--pid takes a process id, not ${JSON.stringify(text)}`, 'see `pgrep -a NAME`')
+}
+
+function remoteChoice({ gdbRemote = '', pid, gdb, stop, sysroot }: TargetOptions): TargetChoice {
+  if (gdb === false) throw new UsageError('--gdb-remote reads through gdb', 'leave out --no-gdb')
+  if (stop)
+    throw new UsageError('--stop is not needed: through --gdb-remote it stands still anyway', 'leave it out')
+  return {
+    kind: 'gdb',
+    remote: endpointOrUsage(gdbRemote),
+    pid: pid === undefined ? null : processId(pid),
+    ...(sysroot === undefined ? {} : { sysroot }),
+  }
+}
+
+function endpointOrUsage(text: string): string {
+  try {
+    parseEndpoint(text)
+    return text
+  } catch (error) {
+    if (error instanceof TargetError) throw new UsageError(error.message, error.hint)
+    throw error
+  }
 }
 
 /** The choice of `TARGET [PROGRAM]`; any further argument is a usage error. */

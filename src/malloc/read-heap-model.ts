@@ -24,7 +24,7 @@ import { readThreads, type TcacheReads } from './threads/read-threads.js'
 import { tcacheLayouts } from './threads/tcache-layout.js'
 import type { ThreadCache, ThreadMalloc } from './threads/thread-cache.js'
 
-/** How long arenas that change are read again and again, at least and as a multiple of reading all of them once. */
+/** How long arenas that change are read again and again: at least so long, and a multiple of reading all of them. */
 const SETTLE_MS = 1000
 const SETTLE_COSTS = 2
 const PAUSE_MS = 1
@@ -60,6 +60,8 @@ export interface ReadOptions {
   /** From a look just before: arenas whose headers have not changed since are taken from there. */
   readonly known?: ArenaReads
   readonly keepReads?: boolean
+  /** How long arenas that change are read again; by default a second, or twice what reading all of them took. */
+  readonly settleMs?: number
   /** Called when malloc's memory was read, and only what is in RAM is still to be asked for. */
   readonly onRead?: () => Promise<void>
 }
@@ -270,7 +272,7 @@ async function measureAll(
   context: Omit<ArenaContext, 'mainStretches'>,
   target: Target,
   ring: readonly Address[],
-  { progress = () => {}, known }: ReadOptions,
+  { progress = () => {}, known, settleMs }: ReadOptions,
 ): Promise<Pick<ArenaReads, 'arenas' | 'elapsedMs' | 'reused'>> {
   const others: MeasuredArena[] = []
   const whole: ArenaContext = {
@@ -300,7 +302,7 @@ async function measureAll(
   const all = [measureOrReuse(ring[0]!), ...others]
   await progress(ring.length, ring.length, glimpses)
   const elapsedMs = performance.now() - began
-  if (!context.still) await settle(whole, all, elapsedMs)
+  if (!context.still) await settle(whole, all, settleMs ?? Math.max(SETTLE_MS, SETTLE_COSTS * elapsedMs))
   return { arenas: all, elapsedMs, reused }
 }
 
@@ -320,8 +322,8 @@ function isUnchanged(
 }
 
 // Reads what changed again, all of them in turn: threads that share few CPUs leave their arenas alone for moments.
-async function settle(context: ArenaContext, all: MeasuredArena[], onceMs: number): Promise<void> {
-  const end = performance.now() + Math.max(SETTLE_MS, SETTLE_COSTS * onceMs)
+async function settle(context: ArenaContext, all: MeasuredArena[], mostMs: number): Promise<void> {
+  const end = performance.now() + mostMs
   const unsettled = () => all.filter((arena) => arena.unsettled !== null)
   const room = unsettled().length > 0 ? new Uint8Array(MOST_COPIED) : null
   while (unsettled().length > 0) {

@@ -34,7 +34,11 @@ export async function measureStopped(
   progress?: HeapProgress,
 ): Promise<Measurement> {
   const remembered = symbols && rememberSymbols(symbols)
-  const before = await observe(target, remembered, { keepReads: true, ...(progress ? { progress } : {}) })
+  const before = await observe(target, remembered, {
+    keepReads: true,
+    settleMs: 0,
+    ...(progress ? { progress } : {}),
+  })
   const reads = before.malloc?.reads
   const known = reads && reads.elapsedMs > SHORT_MS ? reads : null
   const locks = before.malloc?.model.arenas.map(({ address }) => address) ?? []

@@ -10,6 +10,7 @@ import { openTargetUnpacked, type TargetChoice } from '../target/open.js'
 import { type Symbols, type Target, TargetError } from '../target/target.js'
 import type { UnpackProgress } from '../target/unpack/unpack-core.js'
 import { type Measurement, measure } from './measure.js'
+import { measureHalted } from './measure-halted.js'
 import { measureStopped } from './measure-stopped.js'
 import type { ChunkMark, Description, MemoryRead, Session } from './session.js'
 
@@ -34,7 +35,7 @@ export async function openSession(
   choice: TargetChoice,
   options: SessionOptions = {},
 ): Promise<TargetSession> {
-  const { target, corePath } = await openTargetUnpacked(choice, options.unpackProgress)
+  const { target, corePath } = await openTargetUnpacked(choice, options.unpackProgress, options)
   const core = corePath === null ? {} : { corePath }
   const symbols = options.useGdb === false ? null : await openSymbols(target, { ...options, ...core })
   let holder: Holder | null = null
@@ -43,7 +44,9 @@ export async function openSession(
     const progress = options.progress ? { progress: options.progress } : {}
     const measured = holder
       ? await measureStopped(target, symbols, holder, options.progress)
-      : await measure(target, symbols, { ...progress, onlyInDoubt: options.gdbOnlyInDoubt === true })
+      : target.halt
+        ? await measureHalted(target, target.halt, symbols, options.progress)
+        : await measure(target, symbols, { ...progress, onlyInDoubt: options.gdbOnlyInDoubt === true })
     return new TargetSession(target, symbols, measured, holder)
   } catch (error) {
     holder?.close()
@@ -86,7 +89,9 @@ export class TargetSession implements Session {
     this.target.refresh()
     this.#now = this.holder
       ? await measureStopped(this.target, this.symbols, this.holder)
-      : await measure(this.target, this.symbols)
+      : this.target.halt
+        ? await measureHalted(this.target, this.target.halt, this.symbols)
+        : await measure(this.target, this.symbols)
     this.#chunks = this.#index()
     return this.report
   }

@@ -73,10 +73,18 @@ export interface Surroundings {
   readonly mallocEnvironment: readonly (readonly [name: string, value: string])[] | null
 }
 
+/** Lets a process that can only be read while it stands still do so for a while; otherwise each read stops it by itself. */
+export interface Halt {
+  /** All that is read until `release` is of one moment. Nests. Throws TargetError. */
+  hold(): void
+  /** It runs on, where it can. Milliseconds in all stops since the last `release`, and how many began in that time. */
+  release(): { readonly stoodStillMs: number; readonly stops: number }
+}
+
 /** A core file or a live process, opened for reading. */
 export interface Target {
   readonly kind: 'core' | 'live' | 'gdb'
-  /** How the user named it: a path, or `pid N`. */
+  /** How the user named it: a path, `pid N`, or `HOST:PORT pid N`. */
   readonly label: string
   readonly pid: number | null
   /** Path of the main program as the target saw it. */
@@ -107,6 +115,10 @@ export interface Target {
   memoryTotals(): ProcessMemoryTotals | null
   /** Null on a core. */
   surroundings(): Surroundings | null
+  /** Of a target that cannot be read while it runs; absent: others. */
+  readonly halt?: Halt
+  /** Stacks by tid, of a target that has registers at hand; absent: others. At most `depth` frames each. */
+  stacks?(depth: number): ReadonlyMap<number, readonly Frame[]>
   /** Looks at the process again: regions, threads and modules are as of now. Nothing to do on a core. */
   refresh(): void
   close(): void

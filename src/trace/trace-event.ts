@@ -18,13 +18,23 @@ export interface MapEvent {
   readonly threadName: string
   /** Start of what is new; null where the recorder did not see the call return. */
   readonly address: Address | null
-  /** New bytes: of mremap and brk only what was added. */
+  /** New bytes, in whole pages: of mremap and brk only what was added. */
   readonly bytes: number
   /** A malloc heap (heap_info) of an arena, and whether the arena was born with it; null: anything else. */
   readonly mallocBirth: 'arena' | 'heap' | null
   readonly stack: TraceStack | null
 }
 
+/** mremap put a mapping elsewhere: its bytes still belong to whoever mapped them. Comes before the MapEvent of its growth. */
+export interface MoveEvent {
+  readonly kind: 'move'
+  readonly atMs: number
+  readonly from: Address
+  readonly to: Address
+  readonly bytes: number
+}
+
+/** Whole pages; also told of small ones where they touch memory that was told. */
 export interface UnmapEvent {
   readonly kind: 'unmap'
   readonly atMs: number
@@ -39,7 +49,22 @@ export interface LostEvent {
   readonly count: number
 }
 
-export type TraceEvent = MapEvent | UnmapEvent | LostEvent
+/** The target executed another program: every mapping before is gone, and code lies elsewhere. */
+export interface ExecEvent {
+  readonly kind: 'exec'
+  readonly atMs: number
+}
+
+/** A time in which the recorder could not watch, e.g. as the target was stopped by a signal. */
+export interface GapEvent {
+  readonly kind: 'gap'
+  /** When it began. */
+  readonly atMs: number
+  readonly untilMs: number
+  readonly why: string
+}
+
+export type TraceEvent = MapEvent | MoveEvent | UnmapEvent | LostEvent | ExecEvent | GapEvent
 
 export interface RecorderOptions {
   readonly pid: number

@@ -1,5 +1,5 @@
 // The built command, run as a user runs it.
-import { execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { ROOT } from './programs.js'
@@ -14,11 +14,23 @@ export interface Ended {
   readonly stderr: string
 }
 
-/** Runs `arena-inspect` with arguments to its end; stdin is empty and nothing is a terminal. */
-export async function arenaInspect(
-  args: readonly string[],
-  options: { env?: NodeJS.ProcessEnv; cwd?: string; uid?: number; gid?: number } = {},
-): Promise<Ended> {
+/** A run that is under way; nothing is a terminal. */
+export interface Started {
+  readonly child: ChildProcess
+  readonly ended: Promise<Ended>
+  /** What it has said so far. */
+  readonly stderr: () => string
+}
+
+export interface CommandOptions {
+  readonly env?: NodeJS.ProcessEnv
+  readonly cwd?: string
+  readonly uid?: number
+  readonly gid?: number
+}
+
+/** Starts `arena-inspect` with arguments; stdin is empty and nothing is a terminal. */
+export function startArenaInspect(args: readonly string[], options: CommandOptions = {}): Started {
   if (!existsSync(CLI)) execFileSync(process.execPath, [join(ROOT, '.ci/build.mjs')], { stdio: 'inherit' })
   // The test runner puts a preload of its own into every child's NODE_OPTIONS.
   const child = spawn('/usr/bin/env', ['-u', 'NODE_OPTIONS', process.execPath, CLI, ...args], {
@@ -34,10 +46,16 @@ export async function arenaInspect(
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text
   })
-  return new Promise((resolve, reject) => {
+  const ended = new Promise<Ended>((resolve, reject) => {
     child.once('error', reject)
     child.once('close', (code, signal) => resolve({ code, signal, stdout, stderr }))
   })
+  return { child, ended, stderr: () => stderr }
+}
+
+/** Runs `arena-inspect` with arguments to its end. */
+export async function arenaInspect(args: readonly string[], options: CommandOptions = {}): Promise<Ended> {
+  return startArenaInspect(args, options).ended
 }
 
 // The test runner's own settings are not the user's.

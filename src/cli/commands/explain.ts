@@ -1,5 +1,6 @@
 // `--explain RULE`: what a rule measures, how, from which thresholds on, and what to read further.
 import { RULES } from '../../findings/rules.js'
+import { WATCH_RULES } from '../../watch/rules.js'
 import { EXIT, type ExitCode, UsageError } from '../exit.js'
 import { output } from '../finish.js'
 
@@ -8,9 +9,10 @@ const INDENT = 12
 
 /** Prints the explanation of the rule; throws UsageError with the names of all rules for an unknown one. */
 export function runExplain(name: string, file?: string): ExitCode {
-  const rule = RULES.find((one) => one.name === name)
+  const rules = [...RULES, ...WATCH_RULES]
+  const rule = rules.find((one) => one.name === name)
   if (!rule) {
-    const names = RULES.map((one) => one.name).join(', ')
+    const names = rules.map((one) => one.name).join(', ')
     throw new UsageError(`no rule is called ${JSON.stringify(name)}`, `rules: ${names}`)
   }
   const { measures, how, thresholds, estimate, read } = rule.explanation

@@ -15,7 +15,10 @@ import { plainAddresses, plainBacktraces, plainLayouts, plainNearest } from './p
 import type { ReadyGdb } from './scripted-gdb.js'
 
 /** The parts of a target that gdb's knowledge is about. */
-export type SymbolsTarget = Pick<Target, 'kind' | 'label' | 'machine' | 'modules' | 'regions' | 'memory'>
+export type SymbolsTarget = Pick<
+  Target,
+  'kind' | 'label' | 'machine' | 'modules' | 'regions' | 'memory' | 'stacks'
+>
 
 export interface SymbolsOptions extends GdbOptions {
   /** Path of the core file; default the label of a target of kind `core`. */
@@ -50,9 +53,10 @@ class GdbSymbols implements Symbols {
     const missing = missingGdb(options.gdbPath)
     if (missing) warn(`${missing.gdbMessage} (${missing.hint})`)
     this.#files = new FileGdb(target, gdb, warn)
-    const program = target.modules().find((module) => module.isProgram)?.file ?? null
-    this.#core =
-      target.kind === 'core' && program !== null ? new CoreGdb(program, corePath, target, gdb, warn) : null
+    // A remote target fetches a file when it is asked for it.
+    const isCore = target.kind === 'core'
+    const program = isCore ? (target.modules().find((module) => module.isProgram)?.file ?? null) : null
+    this.#core = program === null ? null : new CoreGdb(program, corePath, target, gdb, warn)
   }
 
   get warnings(): readonly string[] {
@@ -128,6 +132,8 @@ class GdbSymbols implements Symbols {
 
   backtraces(depth: number): Promise<ReadonlyMap<number, readonly Frame[]>> {
     const core = this.#core
+    const target = this.#target
+    if (target.stacks) return this.#orEmpty<ReadonlyMap<number, readonly Frame[]>>(new Map(), async () => target.stacks!(Math.max(1, Math.floor(depth))))
     if (!core) {
       if (this.#target.kind === 'core')
         this.#warnings.add('no stacks: the program of this core is not at hand')
