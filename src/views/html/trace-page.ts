@@ -56,7 +56,7 @@ button[aria-pressed=true] { border-color: var(--info); color: var(--info) }
 #flame .d3-flame-graph rect { stroke: var(--ground) } #flame .d3-flame-graph-label { color: #1b1f24; font-family: inherit }
 #time svg { display: block; width: 100% } #time text { fill: var(--soft); font-size: 11px }
 #time .map { fill: var(--free) } #time .birth { fill: var(--live) } #time line { stroke: var(--line) }
-td ol { margin: 0; padding-left: 1.5rem } td.stack { word-break: break-word }
+td.number { width: 1%; white-space: nowrap } td ol { margin: 0; padding-left: 1.5rem } td.stack { word-break: break-word }
 th button { border: 0; background: none; padding: 0; color: inherit; font-weight: 600; cursor: pointer }`
 
 function figure(label: string, value: string, more: string): Html {

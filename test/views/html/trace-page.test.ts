@@ -25,16 +25,24 @@ t.test('a trace', { skip: noChromium() }, async (t) => {
     groups: [...trace.groups, small],
     lostEvents: 7,
   })
-  const frames = () => page.$$eval('#flame g.frame', (all) => all.map((one) => one.querySelector('title')!.textContent))
+  const frames = () =>
+    page.$$eval('#flame g.frame', (all) => all.map((one) => one.querySelector('title')!.textContent))
   const bytes = await frames()
   t.match(bytes[0], /^all stacks: .*iB, 100\.0 %$/)
   t.ok(bytes.length > 3, bytes.join('\n'))
   await page.click('[data-figure="1"]')
   const calls = await frames()
   t.match(calls[0], /^all stacks: \d+ calls, 100\.0 %$/)
-  t.ok(calls.some((text) => text === `[no stack]: 1000 calls, ${((100 * 1000) / totalCalls(trace, 1000)).toFixed(1)} %`))
+  t.ok(
+    calls.some(
+      (text) => text === `[no stack]: 1000 calls, ${((100 * 1000) / totalCalls(trace, 1000)).toFixed(1)} %`,
+    ),
+  )
   await page.click('[data-figure="2"]')
-  t.notOk((await frames()).some((text) => text?.startsWith('[no stack]')), 'what is no more mapped has no width')
+  t.notOk(
+    (await frames()).some((text) => text?.startsWith('[no stack]')),
+    'what is no more mapped has no width',
+  )
   await page.type('#find', 'MAIN')
   t.equal(await page.$eval('#flame g.frame title', (title) => title.textContent), (await frames())[0])
   const order = () =>

@@ -70,6 +70,13 @@ function draw(): ReturnType<typeof flamegraph> {
     })
   select(place).datum(frameOf(data.root)).call(chart)
   chart.setDetailsElement(null)
+  // New frames would grow from nothing for a quarter of a second.
+  for (const frame of place.querySelectorAll('g.frame')) {
+    frame.querySelector('rect')?.setAttribute('width', frame.getAttribute('width') ?? '0')
+    const label = frame.querySelector('.d3-flame-graph-label')
+    // The library names the group so.
+    if (label) label.textContent = frame.getAttribute('name')
+  }
   if (find.value !== '') chart.search(find.value)
   return chart
 }
