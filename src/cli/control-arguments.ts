@@ -1,6 +1,6 @@
 // What the commands that run code inside a live process have in common: options, the question, the visit.
 import { createInterface } from 'node:readline/promises'
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { Refusal } from '../control/refusal.js'
 import { type ControlledTarget, precheck, type VisitDone, type VisitOptions } from '../control/visit.js'
 import { NO_GLIBC } from '../session/measure.js'
@@ -25,6 +25,7 @@ export interface ControlOptions {
 /** Adds the options of every command that calls into a process. */
 export function withControlOptions(command: Command): Command {
   return command
+    .addOption(new Option('--gdb-remote <host:port>').hideHelp().argParser(refuseRemote))
     .requiredOption('--pid <n>', 'the live process; it stands still for some hundredths of a second')
     .option('-y, --yes', 'do not ask before anything is run inside the process')
     .option('--force', 'also when the process has a seccomp filter of its own')
@@ -33,6 +34,13 @@ export function withControlOptions(command: Command): Command {
     .option('--gdb <path>', 'the gdb to run', 'gdb')
     .option('--no-color', 'no colour (also: NO_COLOR)')
     .option('--debug', "show gdb's transcript and stack traces on stderr")
+}
+
+function refuseRemote(): never {
+  throw new UsageError(
+    "nothing is run inside a process through --gdb-remote: its threads' locks and files are only seen on its own machine",
+    'run this command there, with --pid N',
+  )
 }
 
 /** An opened process and how to call into it. */

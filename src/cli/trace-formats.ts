@@ -19,7 +19,7 @@ export type TraceFormat = keyof typeof RENDERERS
 
 export const TRACE_FORMATS = Object.keys(RENDERERS) as readonly TraceFormat[]
 
-/** `trace` as a file of that format. */
+/** `trace` as a file of that format. Throws CommandError where a package is not built (html). */
 export function renderTrace(trace: Trace, format: TraceFormat): string {
   return RENDERERS[format](trace)
 }

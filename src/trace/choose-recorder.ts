@@ -26,7 +26,7 @@ export async function chooseRecorder(
     reasons.push(`${recorder.name} cannot be used: ${whyNot}`)
   }
   throw new TargetError(
-    reasons.join('; '),
+    reasons.join('; ') || `there is no recorder ${asked}`,
     asked === null ? 'see the README on what each recorder needs' : 'try without --recorder',
   )
 }

@@ -113,14 +113,14 @@ KEPT static void run_path(void) {
   }
 }
 static void *thread_main(void *none) {
+  pthread_setname_np(pthread_self(), "mapper-thread");
   run_path();
   __asm__ volatile("" ::: "memory");
   return none;
 }
-static void in_thread(void *(*work)(void *), const char *name, int waits) {
+static void in_thread(void *(*work)(void *), int waits) {
   pthread_t thread;
   must(pthread_create(&thread, 0, work, 0) == 0, "pthread_create");
-  pthread_setname_np(thread, name);
   if (waits) pthread_join(thread, 0);
 }
 
@@ -152,6 +152,7 @@ static int add(uintptr_t *list, int length, uintptr_t one) {
   return length + 1;
 }
 static void *arena_main(void *none) {
+  pthread_setname_np(pthread_self(), "arena-thread");
   for (int i = 0; i < blocks; i++) {
     char *block = malloc(BLOCK);
     must(block != 0, "malloc");
@@ -169,7 +170,7 @@ static void *arena_main(void *none) {
 }
 static void run_arenas(void) {
   pthread_barrier_init(&standing, 0, (unsigned)threads + 1);
-  for (int i = 0; i < threads; i++) in_thread(arena_main, "arena-thread", 0);
+  for (int i = 0; i < threads; i++) in_thread(arena_main, 0);
   pthread_barrier_wait(&standing);
 }
 
@@ -198,7 +199,12 @@ static void run_rate(void) {
 }
 
 KEPT static void map_some(void) { for (int i = 0; i < count; i++) map_region(REGION); }
-static void *map_one(void *none) { map_region(REGION); __asm__ volatile("" ::: "memory"); return none; }
+static void *map_one(void *none) {
+  pthread_setname_np(pthread_self(), "churn-thread");
+  map_region(REGION);
+  __asm__ volatile("" ::: "memory");
+  return none;
+}
 
 static void run_fork(void) {
   pid_t child = fork();
@@ -259,12 +265,12 @@ int main(int argc, char **argv) {
   printf("ready %d\n", getpid());
   fflush(stdout);
   while (wait_for_word()) {
-    if (!strcmp(mode, "path")) run_path(), in_thread(thread_main, "mapper-thread", 1);
+    if (!strcmp(mode, "path")) run_path(), in_thread(thread_main, 1);
     else if (!strcmp(mode, "grow")) grow();
     else if (!strcmp(mode, "arenas")) run_arenas();
     else if (!strcmp(mode, "rate")) run_rate();
     else if (!strcmp(mode, "fork")) run_fork();
-    else if (!strcmp(mode, "churn")) in_thread(map_one, "churn-thread", 1);
+    else if (!strcmp(mode, "churn")) in_thread(map_one, 1);
     else if (!strcmp(mode, "exec")) {
       map_some();
       execl("/proc/self/exe", argv[0], "path", argv[2], (char *)0);
