@@ -57,8 +57,11 @@ async function addressOf(session: TargetSession, text: string): Promise<Address>
   const symbols = await session.symbols?.addressesOf([text.replace(/^&/, '')])
   const [found] = symbols?.values() ?? []
   if (found !== undefined) return found
+  const why = session.symbols?.warnings[0]
   throw new CommandError(
-    `${text} is no address`,
+    why === undefined
+      ? `${text} is no address`
+      : `${text} is no address, or its symbol is not at hand: ${why}`,
     'give 0xHEX, arena:N, or a variable of libc such as main_arena',
   )
 }

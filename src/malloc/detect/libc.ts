@@ -22,13 +22,21 @@ export function libcModule(target: Target): Module | null {
 /** `2.36` from libc's own banner in read-only data, of libc.so.6 or of a static program; null when it is not readable. */
 export function libcVersion(target: Target): string | null {
   const libc = libcModule(target)
-  const paths = new Set(libc ? [libc.path] : target.modules().flatMap((m) => (m.isProgram ? m.path : [])))
+  const modules = libc ? [libc] : target.modules().filter((module) => module.isProgram)
+  const paths = new Set(modules.map((module) => mappedAs(target, module)))
   for (const region of target.regions()) {
     if (region.path === null || !paths.has(region.path) || region.permissions.write) continue
     const version = bannerIn(target, region)
     if (version) return version
   }
   return null
+}
+
+/** The path that the module's mappings have: of a file that is no more it says so, the module's does not. */
+function mappedAs(target: Target, module: Module | null | undefined): string | undefined {
+  if (!module) return undefined
+  const region = target.regions().find(({ start, end }) => start <= module.base && module.base < end)
+  return region?.path ?? module.path
 }
 
 function bannerIn(target: Target, region: Region): string | null {
@@ -61,8 +69,11 @@ function versionIn(bytes: Uint8Array): string | null {
  * program (static linking), then of every other mapped file.
  */
 export function libcRegions(target: Target): readonly Stretch[] {
-  const libc = libcModule(target)?.path
-  const program = target.modules().find((module) => module.isProgram)?.path
+  const libc = mappedAs(target, libcModule(target))
+  const program = mappedAs(
+    target,
+    target.modules().find((module) => module.isProgram),
+  )
   const rank = (region: Region) => (region.path === libc ? 0 : region.path === program ? 1 : 2)
   const regions = target.regions()
   const data = regions

@@ -9,6 +9,7 @@ import type { GdbOptions } from './gdb-options.js'
 import { LazyGdb } from './lazy-gdb.js'
 import { mallocModule } from './malloc-module.js'
 import { type ReadyGdb, startScriptedGdb } from './scripted-gdb.js'
+import { StagedFiles, stagingProblem } from './staged-files.js'
 import { copyVdso, type VdsoFile } from './vdso-file.js'
 
 const ARCHITECTURES = { x86_64: 'i386:x86-64', i386: 'i386', aarch64: 'aarch64' } as const
@@ -21,6 +22,8 @@ export class FileGdb {
   readonly #warn: (warning: string) => void
   readonly #gdb: LazyGdb
   readonly #loaded = new Set<string>()
+  readonly #staged = new StagedFiles()
+  readonly #debugFolders = new Set<string>()
   #vdso: VdsoFile | null = null
 
   constructor(target: FilesTarget, options: GdbOptions, warn: (warning: string) => void) {
@@ -51,6 +54,11 @@ export class FileGdb {
     return ready
   }
 
+  /** Under what name gdb knows a module's file that it has loaded; the target has it at `path`. */
+  nameOf(file: string, path: string): string {
+    return this.#staged.pathOf(file, path)
+  }
+
   async close(): Promise<void> {
     await this.#gdb.close()
     this.#forget()
@@ -73,6 +81,8 @@ export class FileGdb {
 
   #forget(): void {
     this.#loaded.clear()
+    this.#debugFolders.clear()
+    this.#staged.remove()
     this.#vdso?.remove()
     this.#vdso = null
   }
@@ -81,7 +91,27 @@ export class FileGdb {
     const { file, loadBias } = module
     if (file === null || loadBias === null || this.#loaded.has(keyOf(module))) return
     this.#loaded.add(keyOf(module))
-    await this.#add(session, module.path, file, BigInt.asUintN(64, loadBias), module.isProgram)
+    let opened: string
+    try {
+      opened = this.#staged.pathOf(file, module.path)
+      await this.#addDebugFolder(session, this.#staged.debugFolderFor(module))
+    } catch (error) {
+      if (error instanceof MiError) throw error
+      this.#warn(`no symbols for ${module.path}: ${stagingProblem(error)}`)
+      return
+    }
+    await this.#add(session, module.path, opened, BigInt.asUintN(64, loadBias), module.isProgram)
+  }
+
+  /** Has gdb look for debug files there too. */
+  async #addDebugFolder(session: GdbSession, folder: string | null): Promise<void> {
+    if (folder === null || this.#debugFolders.has(folder)) return
+    this.#debugFolders.add(folder)
+    const answer = await session.console('show debug-file-directory')
+    const before = /is "(.*)"\./s.exec(answer)?.[1] ?? ''
+    await session.console(
+      `set debug-file-directory ${[folder, before].filter((part) => part !== '').join(':')}`,
+    )
   }
 
   /** A file gdb refuses is a warning, not an error: the others are still worth having. */

@@ -73,7 +73,7 @@ class GdbSymbols implements Symbols {
         ? toAddresses(
             await helperCommand(
               session,
-              `arena-inspect-addresses ${cliQuote(`-objfile=${module.file}`)} ${wanted.join(' ')}`,
+              `arena-inspect-addresses ${this.#objfile(module.file, module.path)} ${wanted.join(' ')}`,
             ),
           )
         : await plainAddresses(session, wanted)
@@ -93,7 +93,7 @@ class GdbSymbols implements Symbols {
         ? toLayouts(
             await helperCommand(
               session,
-              `arena-inspect-layouts ${cliQuote(`-objfile=${module.file}`)} ${wanted.join(' ')}`,
+              `arena-inspect-layouts ${this.#objfile(module.file, module.path)} ${wanted.join(' ')}`,
             ),
           )
         : await plainLayouts(session, wanted)
@@ -133,7 +133,10 @@ class GdbSymbols implements Symbols {
   backtraces(depth: number): Promise<ReadonlyMap<number, readonly Frame[]>> {
     const core = this.#core
     const target = this.#target
-    if (target.stacks) return this.#orEmpty<ReadonlyMap<number, readonly Frame[]>>(new Map(), async () => target.stacks!(Math.max(1, Math.floor(depth))))
+    if (target.stacks)
+      return this.#orEmpty<ReadonlyMap<number, readonly Frame[]>>(new Map(), async () =>
+        target.stacks!(Math.max(1, Math.floor(depth))),
+      )
     if (!core) {
       if (this.#target.kind === 'core')
         this.#warnings.add('no stacks: the program of this core is not at hand')
@@ -168,6 +171,11 @@ class GdbSymbols implements Symbols {
     })
     this.#last = answer.catch(() => {})
     return answer
+  }
+
+  /** The module's file as our script's argument. */
+  #objfile(file: string, path: string): string {
+    return cliQuote(`-objfile=${this.#files.nameOf(file, path)}`)
   }
 
   /** Inside the module's mappings or the anonymous memory right after them, its .bss; or nobody knows them. */

@@ -1,5 +1,6 @@
 // The limits of a process's control groups: CPU quota and memory, over all levels that can be seen (cgroups(7)).
-import { readTextOrNull } from './proc-file.js'
+import { insideRoot } from './inside-root.js'
+import { readRegularOrNull, readTextOrNull } from './proc-file.js'
 
 /** The least of all levels; null: no limit, or none that can be seen. */
 export interface CgroupLimits {
@@ -22,7 +23,9 @@ interface CgroupMount {
   readonly isV2: boolean
   /** Which cgroup is at the mount point, relative to the reader's cgroup namespace. */
   readonly shows: string
-  /** As we open it. */
+  /** What stands in front of its path. */
+  readonly root: string
+  /** Its path below `root`. */
   readonly folder: string
   readonly controllers: readonly string[]
 }
@@ -70,7 +73,8 @@ function parseMounts(text: string, root: string): CgroupMount[] {
     return {
       isV2: type === 'cgroup2',
       shows: unescaped(fields[3]!),
-      folder: root + unescaped(fields[4]!),
+      root,
+      folder: unescaped(fields[4]!),
       controllers: superOptions?.split(',') ?? [],
     }
   })
@@ -93,10 +97,11 @@ function levelsOf(
     if (mount.isV2 !== isV2 || (!isV2 && !mount.controllers.includes(controller))) continue
     const below = pathBelow(path, mount.shows)
     if (below === null) continue
-    return below.map((_, length) => ({
-      folder: [mount.folder, ...below.slice(1, length + 1)].join('/'),
-      isV2,
-    }))
+    return below.flatMap((_, length) => {
+      // What a container has mounted over its groups must not lead elsewhere.
+      const folder = insideRoot(mount.root, [mount.folder, ...below.slice(1, length + 1)].join('/'))
+      return folder === null ? [] : [{ folder, isV2 }]
+    })
   }
   return []
 }
@@ -118,7 +123,7 @@ function quotaV1(folder: string): number | null {
 }
 
 function quotaV2(folder: string): number | null {
-  const match = /^(\d+) (\d+)\s*$/.exec(readTextOrNull(`${folder}/cpu.max`) ?? '')
+  const match = /^(\d+) (\d+)\s*$/.exec(readRegularOrNull(`${folder}/cpu.max`) ?? '')
   return match && Number(match[2]) > 0 ? Number(match[1]) / Number(match[2]) : null
 }
 
@@ -132,6 +137,6 @@ function memoryOf(folder: string, isV2: boolean): { limitBytes: number; usedByte
 }
 
 function numberIn(path: string): number | null {
-  const text = readTextOrNull(path)?.trim() ?? ''
+  const text = readRegularOrNull(path)?.trim() ?? ''
   return /^-?\d{1,20}$/.test(text) ? Number(text) : null
 }

@@ -44,8 +44,8 @@ function headline({ target, heap }: Report, colors: Colors): string {
     : 'no glibc malloc found'
   const parts = [
     colors.bold(printable(name)),
-    ...(target.kind === 'live' ? [] : [printable(target.label)]),
-    ...(target.pid === null || target.kind === 'gdb' ? [] : [`pid ${target.pid}`]),
+    printable(target.label),
+    ...(target.kind === 'core' && target.pid !== null ? [`pid ${target.pid}`] : []),
     `${countText(target.threads)} ${target.threads === 1 ? 'thread' : 'threads'}`,
     ...stopText(target.stop),
     glibc,
