@@ -55,7 +55,8 @@ export function chooseTarget(
   if (options.stop)
     throw new UsageError('--stop is for live processes: a core does not move', 'name one with --pid N')
   const [path, ...rest] = positional
-  if (path === undefined) throw new UsageError('name a core file, --pid N or --gdb-remote HOST:PORT', 'see arena-inspect --help')
+  if (path === undefined)
+    throw new UsageError('name a core file, --pid N or --gdb-remote HOST:PORT', 'see arena-inspect --help')
   const sysroot = options.sysroot === undefined ? {} : { sysroot: options.sysroot }
   return { choice: { kind: 'core', path, ...sysroot }, rest }
 }

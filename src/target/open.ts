@@ -49,7 +49,10 @@ export async function openTargetUnpacked(
   if (choice.kind === 'gdb') {
     const { remote, pid, sysroot = null } = choice
     const { openRemote } = await import('./gdb/remote/open-remote.js')
-    return { target: await openRemote({ endpoint: parseEndpoint(remote), pid, sysroot }, gdb), corePath: null }
+    return {
+      target: await openRemote({ endpoint: parseEndpoint(remote), pid, sysroot }, gdb),
+      corePath: null,
+    }
   }
   if (choice.kind === 'live') return { target: openLive(choice.pid), corePath: null }
   const unpacked = await unpackCore(choice.path, progress)

@@ -108,7 +108,7 @@ t.test('text on stdout when the time is up; `show` in every format', async (t) =
     ['json', /"schema":"arena-inspect-trace\/1"/],
     ['folded', /main;run_path;a;b;c;map_region;.* \d+/],
     ['speedscope', /file-format-schema\.json/],
-    ['html', /<!doctype html>[^]*map_region/],
+    ['html', /<!doctype html>[\s\S]*map_region/],
   ] as const) {
     const shown = await arenaInspect(['trace', 'show', file, '--format', format])
     t.equal(shown.code, 0)

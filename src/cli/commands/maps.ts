@@ -18,7 +18,12 @@ const MAPS_LINE = /^[0-9a-f]+-[0-9a-f]+ [r-][w-][x-][ps] /
 
 export async function runMaps(targets: readonly string[], options: MapsOptions): Promise<ExitCode> {
   const [file] = targets
-  if (options.pid === undefined && options.gdbRemote === undefined && targets.length === 1 && isMapsFile(file!)) {
+  if (
+    options.pid === undefined &&
+    options.gdbRemote === undefined &&
+    targets.length === 1 &&
+    isMapsFile(file!)
+  ) {
     const regions = parseMaps(readFileSync(file!, 'utf8'))
     const { pieces } = categorize({ regions, threads: [], claims: guessArenaClaims(regions) })
     show(pieces, options)

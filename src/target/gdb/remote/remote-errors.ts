@@ -1,4 +1,5 @@
 // What goes wrong between gdb and a stub: one line, and what to do next.
+import { printable } from '../../../format/printable.js'
 import { TargetError } from '../../target.js'
 
 /** As gdb-scripts/arena_inspect_remote.py words a failure. */
@@ -8,16 +9,18 @@ export interface Complaint {
   readonly why: string
 }
 
+const MOST_SHOWN = 200
+
 /** The connection to `where` (HOST:PORT) did not come about; `why` is gdb's message. */
 export function connectError(where: string, why: string): TargetError {
-  const line = why.trim().split('\n').at(-1) ?? ''
+  const line = lastLine(why)
   if (/refused/i.test(line)) {
     return new TargetError(
       `${where} refused the connection: nothing listens there`,
       'start `gdbserver --attach :PORT PID` there; one that another gdb is connected to, or that ended with --once, takes no connection',
     )
   }
-  if (/resolve|name or service/i.test(line))
+  if (/resolve|name or service|no such file/i.test(line))
     return new TargetError(`${where}: no such host`, 'check the name, or give the IP address')
   if (/unreachable|no route|timed out|timeout/i.test(line)) {
     return new TargetError(
@@ -39,7 +42,7 @@ export function connectError(where: string, why: string): TargetError {
 
 /** A connection that stood is over, or cannot serve. */
 export function lostError(where: string, { code, why }: Complaint): TargetError {
-  const said = why.trim().split('\n').at(-1) ?? ''
+  const said = lastLine(why)
   switch (code) {
     case 'no-process':
       return new TargetError(
@@ -72,4 +75,10 @@ export function lostError(where: string, { code, why }: Complaint): TargetError 
         'the process runs on if gdbserver ended; if it stands still, connect again',
       )
   }
+}
+
+/** A stub can make gdb say anything. */
+function lastLine(text: string): string {
+  const line = printable(text.trim().split('\n').at(-1) ?? '').trim()
+  return line.length > MOST_SHOWN ? `${line.slice(0, MOST_SHOWN)}…` : line
 }

@@ -1,9 +1,10 @@
 // A gdb that is connected to a stub and answers in place what it is asked: bytes, files, threads, hold and release.
-import { MiError } from '../../../mi/mi-error.js'
-import { GdbSession } from '../../../mi/gdb-session.js'
-import { listFeatures } from '../../../mi/commands.js'
-import { cliQuote } from '../../../mi/quote.js'
+
 import { type Address, hex } from '../../../memory/address.js'
+import { listFeatures } from '../../../mi/commands.js'
+import { GdbSession } from '../../../mi/gdb-session.js'
+import { MiError } from '../../../mi/mi-error.js'
+import { cliQuote } from '../../../mi/quote.js'
 import { TargetError } from '../../target.js'
 import type { GdbOptions } from '../gdb-options.js'
 import { ScratchFolder } from '../scratch-folder.js'
@@ -108,7 +109,8 @@ export class RemoteGdb {
     if (this.#closed) return null
     let last: StoodStill | null = null
     try {
-      if (!this.#over) last = JSON.parse(Buffer.from(this.#ask({ do: 'quit' }, undefined, LEAVE_MS)).toString())
+      if (!this.#over)
+        last = JSON.parse(Buffer.from(this.#ask({ do: 'quit' }, undefined, LEAVE_MS)).toString())
     } catch (error) {
       if (!(error instanceof TargetError) && !(error instanceof StubRefusal)) throw error
     }

@@ -1,6 +1,7 @@
 // What surrounds a process behind a stub, from copies of the same files that are read of a live one.
-import { join } from 'node:path'
+
 import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { readSurroundings } from '../../live/surroundings.js'
 import type { Surroundings } from '../../target.js'
 import type { RemoteFiles } from './remote-files.js'
