@@ -254,6 +254,8 @@ class Tracer(object):
             slot = Slot(thread.ptid[1], name, arguments)
             self.slots[thread.ptid[1]] = slot
             self.order.append(slot)
+            # Once the call runs, another thread can be given the same place, and told of before this one returns.
+            self.ranges.remove(start, start + length)
 
     def returned(self, frame, thread, name, arguments, result, failed):
         if name == "brk":
@@ -264,10 +266,11 @@ class Tracer(object):
         if slot is None or slot.call != name:
             return False
         slot.events = []
+        start, length = slot.arguments[0], self.pages(slot.arguments[1])
         if failed:
+            self.ranges.add(start, start + length)
             self.send()
             return False
-        start, length = slot.arguments[0], self.pages(slot.arguments[1])
         if name == "munmap":
             self.unmap(start, length, slot.events)
             self.send()
@@ -280,6 +283,7 @@ class Tracer(object):
             arguments = [int.from_bytes(words[i:i + 4], "little") for i in range(0, 16, 4)]
         length, rights, flags = self.pages(arguments[1]), arguments[2], arguments[3]
         if flags & MAP_FIXED and self.ranges.touches(at, at + length):
+            self.ranges.remove(at, at + length)
             self.unmap(at, length, self.order)
         # As malloc reserves its heaps.
         may_be_heap = rights == 0 and flags & MAP_NORESERVE != 0
@@ -292,13 +296,13 @@ class Tracer(object):
     def remapped(self, frame, thread, slot, start, length, at):
         wanted, keeps = self.pages(slot.arguments[2]), slot.arguments[3] & MREMAP_DONTUNMAP
         common = min(length, wanted)
-        if at != start and self.ranges.touches(start, start + common):
+        if at != start and common > 0:
             if self.ranges.touches(at, at + wanted):
                 self.unmap(at, wanted, slot.events)
             slot.events.append({"k": "move", "t": time.time() * 1000, "f": hex(start), "a": hex(at), "b": common})
-            if not keeps:
-                self.ranges.remove(start, start + common)
-            self.ranges.add(at, at + common)
+            if keeps:
+                self.ranges.add(start, start + common)
+        self.ranges.add(at, at + common)
         if wanted < length:
             self.unmap(start + wanted, length - wanted, slot.events)
         if wanted - length >= self.minimum:
@@ -314,6 +318,7 @@ class Tracer(object):
             return False
         if now < before:
             if self.ranges.touches(now, before):
+                self.ranges.remove(now, before)
                 self.unmap(now, before - now, self.order)
                 self.send()
             return False
@@ -372,7 +377,6 @@ class Tracer(object):
         return None
 
     def unmap(self, start, length, events):
-        self.ranges.remove(start, start + length)
         events.append({"k": "unmap", "t": time.time() * 1000, "a": hex(start), "b": length})
 
     def pages(self, size):
