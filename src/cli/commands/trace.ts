@@ -4,6 +4,7 @@ import { durationText } from '../../format/durations.js'
 import { bytesText, countText } from '../../format/sizes.js'
 import { chooseRecorder } from '../../trace/choose-recorder.js'
 import { gdbRecorder } from '../../trace/gdb-recorder.js'
+import { perfRecorder } from '../../trace/perf-recorder.js'
 import { runTrace } from '../../trace/run-trace.js'
 import { lossText } from '../../trace/stack-text.js'
 import { symbolize } from '../../trace/symbolize.js'
@@ -33,7 +34,7 @@ export interface TraceOptions {
 }
 
 /** Best first: perf costs the target least. */
-const RECORDERS: readonly Recorder[] = [gdbRecorder]
+const RECORDERS: readonly Recorder[] = [perfRecorder, gdbRecorder]
 
 const ENDINGS: Readonly<Record<number, TraceEnding>> = {
   [EXIT.SIGINT]: 'SIGINT',
