@@ -72,10 +72,17 @@ export function recordArguments(plan: PerfPlan): string[] {
 /** What a command said and how it ended; `code` null: it could not be started, or did not end by itself. */
 export function runPerf(args: readonly string[], ms: number): Promise<{ code: number | null; text: string }> {
   return new Promise((resolve) => {
-    const child = spawn('perf', args, { env: environment(), stdio: ['ignore', 'pipe', 'pipe'], timeout: ms })
+    const child = spawn('perf', args, { env: environment(), stdio: ['ignore', 'pipe', 'pipe'] })
     const text = textOf(child.stdout, child.stderr)
-    child.once('error', (error) => resolve({ code: null, text: error.message }))
-    child.once('close', (code) => resolve({ code, text: text() }))
+    const timer = setTimeout(() => child.kill('SIGKILL'), ms)
+    child.once('error', (error) => {
+      clearTimeout(timer)
+      resolve({ code: null, text: error.message })
+    })
+    child.once('close', (code) => {
+      clearTimeout(timer)
+      resolve({ code, text: text() })
+    })
   })
 }
 

@@ -89,7 +89,7 @@ export class PerfStacks {
   }
 }
 
-/** By the module's memory, or by its file where the process has ended. */
+/** By the module's memory, or by its file where the process has ended, or runs another program by now. */
 function endsAt(code: LiveCode, { base, loadBias, file }: Module, pc: bigint): boolean {
   if (loadBias === null) return false
   const [header, place] = [Number(base - loadBias), Number(pc - loadBias)]
@@ -97,7 +97,7 @@ function endsAt(code: LiveCode, { base, loadBias, file }: Module, pc: bigint): b
     read: (at, into) => code.read(address(BigInt.asUintN(64, BigInt(at) + loadBias)), into),
   }
   const answer = isOutermost(memory, header, place)
-  if (answer !== null || file === null || code.isAlive()) return answer === true
+  if (answer !== null || file === null) return answer === true
   let fd: number
   try {
     fd = openSync(file, 'r')

@@ -16,21 +16,24 @@ function bytesOf(bytes: Uint8Array): ByteSource {
   }
 }
 
-/** Of each FDE that readelf shows: [first address, whether its last row leaves the return address undefined]. */
+/** Of each FDE that readelf shows: [address, whether the return address is undefined there] for each of its rows. */
 function rowsOf(file: string): [number, boolean][] {
   // Its exit code also tells of debug files that are not there.
   const args = ['--debug-dump=frames-interp', '-W', file]
   const text = spawnSync('readelf', args, { encoding: 'utf8', maxBuffer: 1e9 }).stdout
   const rows: [number, boolean][] = []
+  const initially = new Map<string, boolean>()
   for (const part of text.split('\n\n')) {
     const lines = part.trim().split('\n')
-    const range = /FDE .*pc=([0-9a-f]+)\.\./.exec(lines[0]!)
-    if (!range || lines.length < 3) continue
-    const place = lines[1]!.trim().split(/\s+/).indexOf('ra')
-    for (const line of lines.slice(2)) {
-      const words = line.trim().split(/\s+/)
-      rows.push([Number.parseInt(words[0]!, 16), words[place] === 'u'])
-    }
+    // The return address has the last column.
+    const own = lines
+      .slice(2)
+      .map((line): [number, boolean] => [Number.parseInt(line.trim(), 16), /\bu$/.test(line.trim())])
+    const cie = /^(\w+) \w+ \w+ CIE/.exec(lines[0]!)
+    const fde = /FDE cie=(\w+) pc=([0-9a-f]+)\.\./.exec(lines[0]!)
+    if (cie) initially.set(cie[1]!, own[0]?.[1] ?? false)
+    else if (fde && own.length > 0) rows.push(...own)
+    else if (fde) rows.push([Number.parseInt(fde[2]!, 16), initially.get(fde[1]!)!])
   }
   return rows
 }
