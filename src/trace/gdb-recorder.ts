@@ -4,10 +4,12 @@ import { listFeatures } from '../mi/commands.js'
 import { GdbSession } from '../mi/gdb-session.js'
 import { MiError } from '../mi/mi-error.js'
 import { missingGdb } from '../mi/missing-gdb.js'
+import { isNodeError } from '../target/elf/node-error.js'
 import { scriptPath } from '../target/gdb/script-path.js'
+import { StagedFiles } from '../target/gdb/staged-files.js'
 import { copyVdso, type VdsoFile } from '../target/gdb/vdso-file.js'
 import { readTextOrNull } from '../target/live/proc-file.js'
-import { TargetError } from '../target/target.js'
+import { type Module, TargetError } from '../target/target.js'
 import { GdbLine, type GdbLineEvent, type GdbTraceModule, type GdbTracePlan } from './gdb-line.js'
 import { LiveCode, moduleExtents } from './live-code.js'
 import { MallocBirths } from './malloc-births.js'
@@ -55,6 +57,7 @@ class GdbRecording implements Recording {
   #session: GdbSession | null = null
   #line: GdbLine | null = null
   #vdso: VdsoFile | null = null
+  readonly #staged = new StagedFiles()
   #timer: NodeJS.Timeout | null = null
   #ticking = false
   #end: Extract<GdbLineEvent, { readonly k: 'end' }> | null = null
@@ -110,6 +113,7 @@ class GdbRecording implements Recording {
       await session.console('arena-inspect-trace-stop', { timeoutMs: STOP_MS }).catch(() => {})
     }
     await this.#letGo()
+    this.#staged.remove()
     this.#births.flush()
     this.#code.close()
     this.#resolveEnded(null)
@@ -156,7 +160,8 @@ class GdbRecording implements Recording {
   #modules(): GdbTraceModule[] {
     const byFile = new Map<string, GdbTraceModule & { readonly extents: [number, number][] }>()
     for (const { module, start, end } of moduleExtents(this.#code)) {
-      const { file, loadBias, buildId } = module
+      const { loadBias, buildId } = module
+      const file = this.#fileOf(module)
       if (file === null || loadBias === null || /["\\\n]/.test(file)) continue
       const key = `${file} ${loadBias}`
       const known = byFile.get(key) ?? { file, buildId, bias: Number(loadBias), extents: [] }
@@ -175,6 +180,16 @@ class GdbRecording implements Recording {
       modules.push({ file: this.#vdso.path, buildId: null, bias: Number(this.#vdso.base), extents })
     }
     return modules
+  }
+
+  /** Where gdb opens it; null: its frames end a stack, which is then marked as cut. */
+  #fileOf({ file, path }: Module): string | null {
+    try {
+      return file === null ? null : this.#staged.pathOf(file, path)
+    } catch (error) {
+      if (isNodeError(error)) return null
+      throw error
+    }
   }
 
   #onLine(event: GdbLineEvent): void {

@@ -19,7 +19,9 @@ import { StagedFiles } from '../../src/target/gdb/staged-files.js'
 import { readCgroupLimits } from '../../src/target/live/cgroup.js'
 import { insideRoot } from '../../src/target/live/inside-root.js'
 import { openLive } from '../../src/target/live/open-live.js'
-import { arenaInspect, type Ended } from '../support/command.js'
+import { perfRecorder } from '../../src/trace/perf-recorder.js'
+import type { Trace } from '../../src/trace/trace.js'
+import { arenaInspect, type Ended, startArenaInspect } from '../support/command.js'
 import {
   arenaInspectInside,
   type Contained,
@@ -115,6 +117,47 @@ for (const release of ['2.31', '2.43'] as const) {
     const trimmed = await arenaInspect(['trim', '--pid', pid, '--yes', '--json'])
     t.equal(trimmed.code, 0, trimmed.stderr.trim())
     t.equal(openLive(made.running.pid).threads().length, 5, 'it runs on')
+  })
+}
+
+for (const recorder of ['perf', 'gdb'] as const) {
+  t.test(`who maps memory in it, from the host, by ${recorder}`, skipAll, async (t) => {
+    const whyNot = recorder === 'perf' ? await perfRecorder.whyNot(process.pid) : null
+    if (whyNot !== null) {
+      t.pass(recorder, { skip: `perf cannot be used here: ${whyNot}` })
+      return
+    }
+    const made = await contained(t, '2.31', 'test/programs/mapper.c', ['arenas', '3', '100'])
+    if (!made) return
+    const { pid } = made.running
+    const { child, ended, stderr } = startArenaInspect([
+      ...['trace', '--pid', String(pid), '--recorder', recorder, '--format', 'json'],
+    ])
+    await waitUntil('it watches', () => child.exitCode !== null || stderr().includes('watching process'))
+    process.kill(pid, 'SIGUSR1')
+    let maps = ''
+    await waitUntil('its arenas are there, and it maps no more', () => {
+      const before = maps
+      maps = readFileSync(`/proc/${pid}/maps`, 'utf8')
+      return openLive(pid).threads().length === 4 && maps === before
+    })
+    // Whatever it does in its last call of malloc.
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    child.kill('SIGINT')
+    const { stdout, code } = await ended
+    t.equal(code, 130, stderr())
+    const trace = JSON.parse(stdout) as Trace
+    t.equal(trace.recorder, recorder)
+    t.same([trace.births.arenas, trace.births.heaps, trace.lostEvents], [3, 6, 0])
+    const born = trace.groups.filter(({ kind }) => kind === 'birth')
+    t.ok(born.length > 0)
+    for (const { stack } of born) {
+      const { frames, cut } = trace.stacks[stack!]!
+      const names = frames.map((index) => trace.frames[index]!.function)
+      t.equal(cut, false, names.join(' '))
+      t.ok(names.includes('arena_main'), 'by the symbols of its own file')
+    }
+    t.equal(openLive(pid).threads().length, 4, 'it runs on')
   })
 }
 
