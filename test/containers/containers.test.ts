@@ -1,5 +1,5 @@
 // Processes in containers: another root with another glibc, from the host, from inside, and as an ordinary user.
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import {
   copyFileSync,
   existsSync,
@@ -33,6 +33,7 @@ import {
   toolShared,
 } from '../support/containers.js'
 import { asTruth, glibcTruth } from '../support/glibc-truth.js'
+import { mapperProgram } from '../support/mapper.js'
 import { ROOT, scratch } from '../support/programs.js'
 import { waitUntil } from '../support/wait-until.js'
 
@@ -158,6 +159,56 @@ for (const recorder of ['perf', 'gdb'] as const) {
       t.ok(names.includes('arena_main'), 'by the symbols of its own file')
     }
     t.equal(openLive(pid).threads().length, 4, 'it runs on')
+  })
+}
+
+/** In a PID namespace of its own: a mapper, and arena-inspect that traces it; each line of stdin goes one step on. */
+const TRACE_INSIDE = `
+"$1" arenas 3 100 > /dev/null & mapper=$!
+env -u NODE_OPTIONS "$2" "$3" trace --pid $mapper --recorder "$4" --format json & trace=$!
+read -r line; kill -USR1 $mapper
+read -r line; kill -INT $trace; wait $trace; code=$?
+kill -KILL $mapper; exit $code
+`
+
+for (const recorder of ['perf', 'gdb'] as const) {
+  t.test(`who maps memory, from inside a PID namespace, by ${recorder}`, skipAll, async (t) => {
+    const whyNot = recorder === 'perf' ? await perfRecorder.whyNot(process.pid) : null
+    if (whyNot !== null || !isRoot) {
+      t.pass(recorder, { skip: `cannot be used here: ${whyNot ?? 'needs root'}` })
+      return
+    }
+    const words = [mapperProgram(), process.execPath, join(ROOT, 'dist/cli.js'), recorder]
+    const child = spawn(
+      'unshare',
+      [
+        '--mount',
+        '--pid',
+        '--fork',
+        '--kill-child',
+        '--mount-proc',
+        'sh',
+        '-c',
+        TRACE_INSIDE,
+        'sh',
+        ...words,
+      ],
+      { stdio: 'pipe' },
+    )
+    const said = { stdout: '', stderr: '' }
+    for (const name of ['stdout', 'stderr'] as const)
+      child[name].setEncoding('utf8').on('data', (text: string) => {
+        said[name] += text
+      })
+    const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
+    await waitUntil('it watches', () => child.exitCode !== null || said.stderr.includes('watching process'))
+    t.match(said.stderr, /watching process \d;/, 'a number of the namespace')
+    child.stdin.write('\n')
+    await new Promise((resolve) => setTimeout(resolve, 2000))
+    child.stdin.write('\n')
+    t.equal(await ended, 130, said.stderr)
+    const { births, lostEvents } = JSON.parse(said.stdout) as Trace
+    t.same([births.arenas, births.heaps, lostEvents], [3, 6, 0])
   })
 }
 
