@@ -9,7 +9,7 @@ import { type ReportOptions, runReport } from './report.js'
 export async function runOpen(targets: readonly string[], options: ReportOptions): Promise<ExitCode> {
   const plain =
     options.json === true ||
-    options.format === 'json' ||
+    options.format !== 'text' ||
     options.output !== undefined ||
     options.explain !== undefined
   if (plain || !process.stdout.isTTY || !process.stdin.isTTY) return runReport(targets, options)

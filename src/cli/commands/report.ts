@@ -1,7 +1,9 @@
-// `arena-inspect report`: the whole report, as text or JSON.
+// `arena-inspect report`: the whole report, as text, JSON or Markdown.
 import { type Command, Option } from 'commander'
 import type { Severity } from '../../findings/finding.js'
+import type { Report } from '../../report/report.js'
 import { renderJson } from '../../views/json/render-json.js'
+import { renderMarkdown } from '../../views/text/render-markdown.js'
 import { renderText } from '../../views/text/render-text.js'
 import type { ExitCode } from '../exit.js'
 import { exitCodeOf, output, sayWhatIsMissing } from '../finish.js'
@@ -16,7 +18,7 @@ import { colorWanted } from '../terminal.js'
 import { runExplain } from './explain.js'
 
 export interface ReportOptions extends TargetOptions {
-  readonly format: 'text' | 'json'
+  readonly format: 'text' | 'json' | 'markdown'
   readonly json?: boolean
   readonly output?: string
   readonly failOn?: Severity
@@ -27,7 +29,11 @@ export interface ReportOptions extends TargetOptions {
 /** Options of the report, which the bare command has too. */
 export function withReportOptions(command: Command): Command {
   return withStopOption(withTargetOptions(command))
-    .addOption(new Option('--format <format>', 'how to write it').choices(['text', 'json']).default('text'))
+    .addOption(
+      new Option('--format <format>', 'how to write it')
+        .choices(['text', 'json', 'markdown'])
+        .default('text'),
+    )
     .option('--json', 'the same as --format json')
     .option('-o, --output <file>', 'write to a file instead of stdout')
     .addOption(
@@ -46,12 +52,16 @@ export async function runReport(targets: readonly string[], options: ReportOptio
   const session = await open(chooseWithProgram(targets, options), options)
   try {
     const { report } = session
-    const json = options.json === true || options.format === 'json'
-    const color = options.output === undefined && colorWanted(options.color)
-    output(json ? renderJson(report) : renderText(report, { color }), options.output)
+    output(written(report, options), options.output)
     sayWhatIsMissing(report)
     return exitCodeOf(report, options.failOn ?? null, options.strict === true)
   } finally {
     await session.close()
   }
+}
+
+function written(report: Report, { json, format, output: file, color }: ReportOptions): string {
+  if (json === true || format === 'json') return renderJson(report)
+  if (format === 'markdown') return renderMarkdown(report)
+  return renderText(report, { color: file === undefined && colorWanted(color) })
 }
