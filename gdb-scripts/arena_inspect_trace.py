@@ -15,8 +15,8 @@ ENOSYS = -38
 MREMAP_DONTUNMAP, MAP_FIXED, MAP_NORESERVE = 4, 0x10, 0x4000
 MOST_FRAMES = 1024
 STOPPING = ("SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU")
-# Wakes a process that this gdb, killed in the middle of attaching, would leave stopped. Its standard input ends with us,
-# or says `done`. While gdb attaches it has, for some milliseconds, a stopped child that keeps everything open.
+# Wakes a process that this gdb, killed in the middle of attaching or letting go of it at once, would leave stopped. Its
+# standard input ends with us, or says `done`. While gdb attaches it has, for some milliseconds, a stopped child that keeps everything open.
 GUARDIAN = """
 trap '' HUP INT TERM
 attached=
@@ -112,7 +112,9 @@ class Tracer(object):
         finally:
             if self.guardian is not None:
                 try:
-                    self.guardian.stdin.write(b"done\n")
+                    # Stopped by a signal of its own, it stays so. Else a stop that attaching began may have outlived it.
+                    if why == "stopped":
+                        self.guardian.stdin.write(b"done\n")
                     self.guardian.stdin.close()
                 except OSError:
                     pass

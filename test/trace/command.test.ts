@@ -52,7 +52,10 @@ function tracerOf(pid: number): number {
 async function livesOn(t: Test, mapper: Mapper): Promise<void> {
   await waitUntil('nobody traces it', () => tracerOf(mapper.pid) === 0)
   const before = mapper.beats()
-  await waitUntil('its heart beats', () => mapper.beats() > before + 20)
+  await waitUntil('its heart beats', () => mapper.beats() > before + 20).catch((error: unknown) => {
+    t.comment(readFileSync(`/proc/${mapper.pid}/status`, 'utf8'))
+    throw error
+  })
   t.notMatch(readFileSync(`/proc/${mapper.pid}/status`, 'utf8'), /^State:\s*[TtZX]/m)
 }
 
