@@ -28,6 +28,8 @@ import type { ThreadCache, ThreadMalloc } from './threads/thread-cache.js'
 const SETTLE_MS = 1000
 const SETTLE_COSTS = 2
 const PAUSE_MS = 1
+/** User space with five levels of page tables; of 32 bits no number is more. */
+const MOST_MMAPPED = 2n ** 57n
 /** Arenas with larger heaps are walked where they are. */
 const MOST_COPIED = 64 << 20
 
@@ -138,10 +140,16 @@ export async function readDetected(
     still,
     ...(options.known ? { known: options.known.tcaches } : {}),
   })
+  const plausible = (field: string, value: bigint | null): number | null => {
+    if (value === null || value <= MOST_MMAPPED) return numberOrNull(value)
+    const what = `mp_.${field} is ${value}, more than an address space holds`
+    anomalies.push({ at: glibc.mallocPar!, code: 'mmapped-bytes-impossible', what })
+    return null
+  }
   const counters = {
     count: numberOrNull(par(layout.par.nMmaps, 4)),
-    bytes: numberOrNull(par(layout.par.mmappedMem, layout.wordBytes)),
-    maxBytes: numberOrNull(par(layout.par.maxMmappedMem, layout.wordBytes)),
+    bytes: plausible('mmapped_mem', par(layout.par.mmappedMem, layout.wordBytes)),
+    maxBytes: plausible('max_mmapped_mem', par(layout.par.maxMmappedMem, layout.wordBytes)),
   }
   const before = options.known?.mmapped ?? null
   const found =

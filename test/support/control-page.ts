@@ -19,11 +19,22 @@ export function controlPage(file: string): ControlPage {
   return Object.fromEntries(entries) as ControlPage
 }
 
+// shrink_heap() opens it for a moment, in any thread that frees.
+const GLIBCS_OWN = '/proc/sys/vm/overcommit_memory'
+
 /** File descriptors with what they are and their flags, but for positions, which move by themselves. */
 export function descriptors(pid: number): string[] {
-  return readdirSync(`/proc/${pid}/fd`).map((fd) => {
-    const flags = /^flags:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8'))?.[1]
-    return `${fd} ${readlinkSync(`/proc/${pid}/fd/${fd}`)} ${flags}`
+  return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+    try {
+      const file = readlinkSync(`/proc/${pid}/fd/${fd}`)
+      if (file === GLIBCS_OWN) return []
+      const flags = /^flags:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8'))?.[1]
+      return [`${fd} ${file} ${flags}`]
+    } catch (error) {
+      // Closed since it was listed.
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+      throw error
+    }
   })
 }
 

@@ -16,6 +16,7 @@ const DAMAGE: ReadonlySet<string> = new Set([
   'free-exceeds-system',
   'lists-exceed-used',
   'system-bytes-impossible',
+  'mmapped-bytes-impossible',
 ])
 /** These compare what was read at two moments: in a process that runs they tell of movement as well. */
 const COMPARED: ReadonlySet<string> = new Set(['tcache-broken', 'free-exceeds-system', 'lists-exceed-used'])

@@ -27,6 +27,9 @@ const ELF_MACHINES = new Map<number, Target['machine']>([
   [183, 'aarch64'],
 ])
 
+// Of maps, until one shows no line twice: one in some hundreds does under heavy mapping.
+const MOST_MAPS_READS = 20
+
 /**
  * The process `pid` of this machine as a Target. It runs on while it is read: regions, threads and modules are as of the
  * first question after opening or `refresh()`, memory as of each read. Throws TargetError when there is no such process,
@@ -143,7 +146,18 @@ function openMemory(status: ProcessStatus): ProcessMemory {
   }
 }
 
+/** The kernel hands out maps a page at a time: a process that maps meanwhile can have a line twice, or two that overlap. */
 function readRegions(pid: number): MapsRegion[] {
+  for (let reads = 1; ; reads++) {
+    try {
+      return parseMaps(readMapsText(pid))
+    } catch (error) {
+      if (!(error instanceof TargetError) || reads >= MOST_MAPS_READS) throw error
+    }
+  }
+}
+
+function readMapsText(pid: number): string {
   const answer = tryReadText(`/proc/${pid}/maps`)
   if ('code' in answer) {
     if (isGone(answer.code)) throw goneError(pid)
@@ -153,7 +167,7 @@ function readRegions(pid: number): MapsRegion[] {
     )
   }
   if (answer.text === '') throw goneError(pid)
-  return parseMaps(answer.text)
+  return answer.text
 }
 
 function readThreadsOf(pid: number): Thread[] {
