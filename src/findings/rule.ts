@@ -21,6 +21,20 @@ export interface Rule {
   readonly explanation: Explanation
 }
 
+/** The parts of an explanation in the order in which they are read. */
+export function explanationParts(
+  explanation: Explanation,
+): readonly (readonly [string, readonly string[]])[] {
+  const { measures, how, thresholds, estimate, read } = explanation
+  return [
+    ['measures', [measures]],
+    ['how', [how]],
+    ['from', thresholds],
+    ...(estimate ? [['estimate', [estimate]] as const] : []),
+    ['read', read],
+  ]
+}
+
 /** True when one of `rules` has spoken of at least a warning. */
 export function isToldBy(earlier: readonly Finding[], ...rules: readonly string[]): boolean {
   return earlier.some(({ rule, severity }) => severity !== 'info' && rules.includes(rule))

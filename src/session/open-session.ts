@@ -1,13 +1,14 @@
 // Opens a target with what gdb knows of it, measures it, and answers what interactive views ask.
 import { ChunkIndex } from '../malloc/chunks/chunk-index.js'
 import type { HeapProgress } from '../malloc/read-heap-model.js'
+import type { Piece } from '../maps/categorize.js'
 import { type Address, address, hex, offset } from '../memory/address.js'
 import { permissionText, regionAt } from '../memory/region.js'
 import type { Report } from '../report/report.js'
 import { openSymbols, type SymbolsOptions } from '../target/gdb/open-symbols.js'
 import { Holder } from '../target/live/hold.js'
 import { openTargetUnpacked, type TargetChoice } from '../target/open.js'
-import { type Symbols, type Target, TargetError } from '../target/target.js'
+import { type Frame, type Symbols, type Target, TargetError } from '../target/target.js'
 import type { UnpackProgress } from '../target/unpack/unpack-core.js'
 import { type Measurement, measure } from './measure.js'
 import { measureHalted } from './measure-halted.js'
@@ -80,6 +81,10 @@ export class TargetSession implements Session {
     return this.#now.report
   }
 
+  get pieces(): readonly Piece[] {
+    return this.#now.pieces
+  }
+
   get measurement(): Measurement {
     return this.#now
   }
@@ -122,6 +127,11 @@ export class TargetSession implements Session {
   async symbolsOf(values: readonly bigint[]): Promise<readonly (string | null)[]> {
     if (!this.symbols) return values.map(() => null)
     return this.symbols.nearest(values.map((value) => address(BigInt.asUintN(64, value))))
+  }
+
+  async stacks(depth: number): Promise<ReadonlyMap<number, readonly string[]>> {
+    const frames = await this.symbols?.backtraces(depth)
+    return new Map([...(frames ?? [])].map(([tid, stack]) => [tid, stack.map(frameName)]))
   }
 
   describe(at: Address): Description {
@@ -174,4 +184,8 @@ function chunkText(chunk: ChunkMark, at: Address): string {
   const name =
     chunk.state === 'top' ? 'top chunk' : chunk.state === 'fencepost' ? 'fencepost' : `${chunk.state} chunk`
   return `${name} ${hex(chunk.address)}${inside} of ${where}, ${chunk.sizeBytes} bytes`
+}
+
+function frameName({ functionName, pc }: Frame): string {
+  return functionName ?? hex(pc)
 }

@@ -1,4 +1,5 @@
 // One opened target and its current report: what an interactive view holds.
+import type { Piece } from '../maps/categorize.js'
 import type { Address } from '../memory/address.js'
 import type { Report } from '../report/report.js'
 
@@ -30,6 +31,8 @@ export interface Description {
 
 export interface Session {
   readonly report: Report
+  /** The address space by category, sorted by start; another array after each refresh. */
+  readonly pieces: readonly Piece[]
   readonly wordBytes: 8 | 4
   readonly isLive: boolean
   /** Looks at a live target again and returns the new report; the same report on a core. */
@@ -40,6 +43,11 @@ export interface Session {
   chunksIn(start: Address, end: Address): readonly ChunkMark[]
   /** For each value `symbol+offset`, or null; gdb's knowledge, so all null without gdb. */
   symbolsOf(values: readonly bigint[]): Promise<readonly (string | null)[]>
+  /**
+   * What each thread was doing: names of functions (or `0x…`) by tid, innermost first, at most `depth`. Empty where
+   * registers are not at hand: a live process that is not attached to, a core without its program, no gdb.
+   */
+  stacks(depth: number): Promise<ReadonlyMap<number, readonly string[]>>
   describe(at: Address): Description
   /** The nearest mapped address at or after (`+1`) / before (`-1`) `at`, for scrolling over holes; null at the end. */
   nextMapped(at: Address, direction: 1 | -1): Address | null

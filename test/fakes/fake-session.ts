@@ -1,9 +1,10 @@
 // A session over memory that was made up: the same every time, with holes, unsaved bytes, chunks and hostile names.
-import { CATEGORIES, type CategorySum } from '../../src/maps/categories.js'
+import { CATEGORIES, type Category, type CategorySum } from '../../src/maps/categories.js'
+import type { Piece } from '../../src/maps/categorize.js'
 import type { Ledger, LedgerLine } from '../../src/maps/ledger.js'
 import { type Address, address, hex, offset } from '../../src/memory/address.js'
 import { type Region, regionAt } from '../../src/memory/region.js'
-import type { Report, ReportArena } from '../../src/report/report.js'
+import type { Report, ReportArena, ReportThread } from '../../src/report/report.js'
 import type { ChunkMark, MemoryRead, Session } from '../../src/session/session.js'
 
 const MiB = 1024 ** 2
@@ -27,7 +28,63 @@ export interface FakeOptions {
   /** Answer of symbolsOf; the default knows main_arena. */
   symbols?(values: readonly bigint[]): Promise<readonly (string | null)[]>
   refresh?(): Promise<Report>
+  /** Answer of stacks; the default knows what most threads were doing. */
+  stacks?(): Promise<ReadonlyMap<number, readonly string[]>>
+  readonly pieces?: readonly Piece[]
   readonly report?: Partial<Report>
+}
+
+/** 70 threads: one with a hostile name, one without an arena or tcache, one that nothing is known of. */
+function fakeThreads(): ReportThread[] {
+  return Array.from({ length: 70 }, (_, i) => ({
+    tid: 1000 + i,
+    name: i === 3 ? 'wo\x1b[2Jrk\u202eer' : i === 69 ? null : i === 0 ? 'memsqld' : `worker-${i}`,
+    arena: i >= 68 ? null : (i * 13) % 64,
+    tcache:
+      i >= 68
+        ? null
+        : {
+            address: hex(heapAddress(1 + (i % 63)) + 0x8d0n),
+            chunks: (i * 29) % 71,
+            bytes: ((i * 29) % 71) * 4112,
+          },
+  }))
+}
+
+function fakeStacks(): ReadonlyMap<number, readonly string[]> {
+  const waiting = [
+    '__futex_abstimed_wait_common64',
+    'pthread_cond_wait',
+    'Pool::wait\x1b[31m',
+    'start_thread',
+  ]
+  const working = ['_int_malloc', 'malloc', 'Query::run', 'start_thread']
+  return new Map(Array.from({ length: 69 }, (_, i) => [1000 + i, i % 5 === 0 ? working : waiting]))
+}
+
+/** Every region in one category, the last 2 MiB of each arena's heap apart as reserved. */
+function fakePieces(): Piece[] {
+  return regions().flatMap((region): Piece[] => {
+    const { start, end, path } = region
+    const whole = (category: Category, residentBytes: number | null): Piece[] => [
+      { start, end, category, region, residentBytes },
+    ]
+    if (path === '[stack]') return whole('main stack', 98_304)
+    if (path === '[heap]') return whole('main heap', HEAP_BYTES)
+    if (path === HOSTILE) return whole('program', 65_536)
+    if (path !== null) return whole('shared libraries', null)
+    const middle = offset(start, HEAP_BYTES / 2)
+    return [
+      {
+        start,
+        end: middle,
+        category: 'arena heaps, committed',
+        region,
+        residentBytes: 4096 * (1 + Number((start >> 26n) % 97n)),
+      },
+      { start: middle, end, category: 'arena heaps, reserved', region, residentBytes: 0 },
+    ]
+  })
 }
 
 function region(start: bigint, bytes: number, path: string | null): Region {
@@ -192,7 +249,7 @@ export function fakeReport(): Report {
       },
       parameters: null,
       sizeClasses: null,
-      threads: [],
+      threads: fakeThreads(),
       anomalies: [
         {
           at: hex(heapAddress(17) + 0x1000n),
@@ -272,6 +329,7 @@ export class FakeSession implements Session {
   readonly wordBytes = 8
   readonly isLive: boolean
   report: Report
+  readonly pieces: readonly Piece[]
   readonly #memory = new FakeMemory()
   readonly #options: FakeOptions
 
@@ -279,6 +337,7 @@ export class FakeSession implements Session {
     this.#options = options
     this.isLive = options.isLive ?? false
     this.report = { ...fakeReport(), ...options.report }
+    this.pieces = options.pieces ?? fakePieces()
   }
 
   async refresh(): Promise<Report> {
@@ -313,6 +372,10 @@ export class FakeSession implements Session {
   async symbolsOf(values: readonly bigint[]): Promise<readonly (string | null)[]> {
     if (this.#options.symbols) return this.#options.symbols(values)
     return values.map((value) => (value === MAIN_ARENA + 96n ? 'main_arena+96' : null))
+  }
+
+  async stacks(): Promise<ReadonlyMap<number, readonly string[]>> {
+    return this.#options.stacks ? this.#options.stacks() : fakeStacks()
   }
 
   describe(at: Address) {

@@ -1,4 +1,5 @@
 // `--explain RULE`: what a rule measures, how, from which thresholds on, and what to read further.
+import { explanationParts } from '../../findings/rule.js'
 import { RULES } from '../../findings/rules.js'
 import { WATCH_RULES } from '../../watch/rules.js'
 import { EXIT, type ExitCode, UsageError } from '../exit.js'
@@ -15,14 +16,9 @@ export function runExplain(name: string, file?: string): ExitCode {
     const names = rules.map((one) => one.name).join(', ')
     throw new UsageError(`no rule is called ${JSON.stringify(name)}`, `rules: ${names}`)
   }
-  const { measures, how, thresholds, estimate, read } = rule.explanation
   const parts = [
     rule.name,
-    labelled('measures', [measures]),
-    labelled('how', [how]),
-    labelled('from', thresholds),
-    ...(estimate ? [labelled('estimate', [estimate])] : []),
-    labelled('read', read),
+    ...explanationParts(rule.explanation).map(([label, texts]) => labelled(label, texts)),
   ]
   output(`${parts.join('\n')}\n`, file)
   return EXIT.done

@@ -31,7 +31,7 @@ const EVERYWHERE: readonly KeyHelp[] = [
   { keys: 'j k ↓ ↑', does: 'down, up' },
   { keys: 'PgDn PgUp', does: 'a page; Ctrl-d Ctrl-u half of one' },
   { keys: 'g G Home End', does: 'first, last' },
-  { keys: 'Tab 1 2 3', does: 'change pane' },
+  { keys: `Tab 1 … ${PANES.length}`, does: 'change pane' },
   { keys: 'Esc', does: 'back to where the last jump came from' },
   { keys: ':', does: "go to an address, arena N, a pane's name" },
   { keys: 'r', does: 'refresh a live target' },
@@ -73,13 +73,19 @@ function headerText(report: Report, width: number, paint: Paint): string {
   return `${fitRow(` ${paint.title(clip(targetText(report), room - 1))}`, room)} ${badge}`
 }
 
+/** Full names with room between them, else close together, else the name of the shown pane alone. */
 function tabsText(state: TuiState, session: Session, paint: Paint): string {
-  const tabs = PANES.map((pane, index) => {
-    const name = `${index + 1} ${pane.title}`
-    return pane.id === state.pane ? paint.selected(`[${name}]`) : ` ${name} `
-  })
+  const name = (index: number) => `${index + 1} ${PANES[index]!.title}`
+  const tabs = (plain: (index: number) => string) =>
+    PANES.map((pane, i) => (pane.id === state.pane ? paint.selected(`[${name(i)}]`) : plain(i))).join(' ')
   const live = session.isLive ? (state.refreshing ? 'refreshing …' : 'live · r refreshes') : ''
-  return ` ${tabs.join(' ')}   ${paint.dim(live)}`
+  const shortLive = session.isLive && !state.refreshing ? 'live · r' : live
+  const forms = [
+    ` ${tabs((i) => ` ${name(i)} `)}   ${paint.dim(live)}`,
+    ` ${tabs(name)}   ${paint.dim(shortLive)}`,
+    ` ${tabs((i) => `${i + 1}`)}  ${paint.dim(shortLive)}`,
+  ]
+  return forms.find((form) => widthOf(form) <= state.size.columns) ?? forms.at(-1)!
 }
 
 function statusText(state: TuiState, paint: Paint): string {

@@ -19,6 +19,9 @@ const WORDS: Readonly<Record<string, Command>> = {
   overview: { kind: 'pane', pane: 'overview' },
   arenas: { kind: 'pane', pane: 'arenas' },
   memory: { kind: 'pane', pane: 'memory' },
+  threads: { kind: 'pane', pane: 'threads' },
+  findings: { kind: 'pane', pane: 'findings' },
+  regions: { kind: 'pane', pane: 'regions' },
 }
 
 /**

@@ -8,7 +8,7 @@ import { type MemoryState, type Place, type TuiState, withNotice } from './tui-s
 const REMEMBERED = 200
 
 function placeOf(state: TuiState): Place {
-  return { pane: state.pane, memory: state.memory }
+  return { pane: state.pane, memory: state.memory, findings: state.findings }
 }
 
 /** Bytes of one row of the Memory pane as it is now. */
@@ -40,13 +40,18 @@ export function goBack(state: TuiState): TuiState {
     ...state,
     pane: place.pane,
     memory: place.memory,
+    findings: place.pane === 'findings' ? place.findings : state.findings,
     history: state.history.slice(0, -1),
     notice: null,
   }
 }
 
+/** `state` from which Esc comes back to where it is now. */
+export function rememberPlace(state: TuiState): TuiState {
+  return { ...state, history: [...state.history, placeOf(state)].slice(-REMEMBERED) }
+}
+
 /** Another pane, with the way back remembered. */
 export function enterPane(state: TuiState, pane: TuiState['pane']): TuiState {
-  const history = [...state.history, placeOf(state)].slice(-REMEMBERED)
-  return { ...state, pane, history, notice: null }
+  return { ...rememberPlace(state), pane, notice: null }
 }

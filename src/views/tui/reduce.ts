@@ -21,12 +21,16 @@ export function initialState(session: Session, size: Size): TuiState {
     overview: { top: 0 },
     arenas: { cursor: 0, top: 0, sort: 'free', reversed: false },
     memory,
+    threads: { cursor: 0, top: 0, sort: 'bytes', reversed: false },
+    findings: { cursor: 0, top: 0, detail: null },
+    regions: { cursor: 0, top: 0, sort: 'address', reversed: false },
     history: [],
     prompt: null,
     help: false,
     notice: null,
     refreshing: false,
     symbols: new Map(),
+    stacks: null,
     ended: null,
   }
   return settled(state, session)
@@ -41,8 +45,12 @@ export function reduce(state: TuiState, action: Action, session: Session): TuiSt
       const next = { ...state, symbols: merged(state.symbols, action.found) }
       return action.error === null ? next : withNotice(next, 'error', `no symbols: ${action.error}`)
     }
+    case 'stacks': {
+      const next = { ...state, stacks: action.stacks }
+      return action.error === null ? next : withNotice(next, 'error', `no stacks: ${action.error}`)
+    }
     case 'refreshed': {
-      const next = settled({ ...state, refreshing: false, symbols: new Map() }, session)
+      const next = settled({ ...state, refreshing: false, symbols: new Map(), stacks: null }, session)
       if (action.error !== null) return withNotice(next, 'error', `refresh failed: ${action.error}`)
       return withNotice(next, 'note', 'refreshed')
     }

@@ -8,6 +8,7 @@ import { type Key, KeyDecoder } from './keys.js'
 import type { LoadProgress } from './loading.js'
 import { type Paint, paintFor } from './paint.js'
 import { wantedSymbols } from './panes/memory-dump.js'
+import { wantsStacks } from './panes/threads.js'
 import { paneOf } from './panes.js'
 import { initialState, reduce } from './reduce.js'
 import { Terminal, type TerminalStreams } from './terminal.js'
@@ -21,6 +22,7 @@ const ESCAPE_WAIT_MS = 40
 /** What the opening screen itself takes (frame.tsx, Opening). */
 const OPENING_ROWS = 6
 const SYMBOLS_AT_ONCE = 256
+const STACK_DEPTH = 8
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 function errorText(error: unknown): string {
@@ -39,6 +41,7 @@ export class TuiRun {
   #escape: NodeJS.Timeout | undefined
   #suspended: NodeJS.Timeout | undefined
   #asking = false
+  #askingStacks = false
   #refreshing = false
   #over = false
   #resolve!: (ending: TuiEnding) => void
@@ -181,6 +184,7 @@ export class TuiRun {
       this.#compositor.paint(body, ROWS_ABOVE)
     }
     this.#askSymbols()
+    this.#askStacks()
     this.#refresh()
   }
 
@@ -208,6 +212,20 @@ export class TuiRun {
     session.symbolsOf(values).then(
       (symbols) => answer(symbols, null),
       (error: unknown) => answer([], errorText(error)),
+    )
+  }
+
+  #askStacks(): void {
+    if (!this.#ready || this.#askingStacks || !wantsStacks(this.#ready.state)) return
+    this.#askingStacks = true
+    const answer = (stacks: ReadonlyMap<number, readonly string[]>, error: string | null) => {
+      this.#askingStacks = false
+      this.#act({ type: 'stacks', stacks, error })
+      this.#draw()
+    }
+    this.#ready.session.stacks(STACK_DEPTH).then(
+      (stacks) => answer(stacks, null),
+      (error: unknown) => answer(new Map(), errorText(error)),
     )
   }
 

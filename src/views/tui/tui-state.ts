@@ -9,10 +9,28 @@ export interface Size {
   readonly rows: number
 }
 
-export type PaneId = 'overview' | 'arenas' | 'memory'
+export type PaneId = 'overview' | 'arenas' | 'memory' | 'threads' | 'findings' | 'regions'
 
 /** Columns that the arena table sorts by; `ring` is glibc's own order. */
 export type ArenaSort = 'ring' | 'system' | 'in use' | 'free' | 'threads' | 'use'
+
+/** A sorted list with a cursor; `top` is the first row on the screen. */
+export interface ListState<Sort extends string> {
+  readonly cursor: number
+  readonly top: number
+  readonly sort: Sort
+  readonly reversed: boolean
+}
+
+export type ThreadSort = 'thread' | 'arena' | 'bytes' | 'chunks' | 'name'
+export type RegionSort = 'address' | 'size' | 'resident' | 'category' | 'path'
+
+/** `detail`: the first row shown of the finding under the cursor, null while the list is shown. */
+export interface FindingsState {
+  readonly cursor: number
+  readonly top: number
+  readonly detail: number | null
+}
 
 /** A list with a cursor of which `top` is the first row on the screen. */
 export interface ArenasState {
@@ -33,6 +51,7 @@ export interface MemoryState {
 export interface Place {
   readonly pane: PaneId
   readonly memory: MemoryState
+  readonly findings: FindingsState
 }
 
 export interface Notice {
@@ -49,6 +68,9 @@ export interface TuiState {
   readonly overview: { readonly top: number }
   readonly arenas: ArenasState
   readonly memory: MemoryState
+  readonly threads: ListState<ThreadSort>
+  readonly findings: FindingsState
+  readonly regions: ListState<RegionSort>
   readonly history: readonly Place[]
   /** The text typed after `:`; null when the prompt is closed. */
   readonly prompt: string | null
@@ -58,6 +80,8 @@ export interface TuiState {
   readonly refreshing: boolean
   /** Answers of session.symbolsOf so far. */
   readonly symbols: ReadonlyMap<bigint, string | null>
+  /** The answer of session.stacks: functions by tid; null until it came. */
+  readonly stacks: ReadonlyMap<number, readonly string[]> | null
   readonly ended: Ending | null
 }
 
@@ -68,6 +92,11 @@ export type Action =
   | {
       readonly type: 'symbols'
       readonly found: ReadonlyMap<bigint, string | null>
+      readonly error: string | null
+    }
+  | {
+      readonly type: 'stacks'
+      readonly stacks: ReadonlyMap<number, readonly string[]>
       readonly error: string | null
     }
   | { readonly type: 'refreshed'; readonly error: string | null }

@@ -7,7 +7,7 @@ import type { ReportArena } from '../../../report/report.js'
 import type { Session } from '../../../session/session.js'
 import { cell, clip } from '../columns.js'
 import { moveInList, scrollTop } from '../list-motion.js'
-import { goToAddress } from '../navigation.js'
+import { enterPane, goToAddress } from '../navigation.js'
 import type { Paint } from '../paint.js'
 import { bodySize, type Pane, type TuiState, withNotice } from '../tui-state.js'
 import { arenaName, arenaText, headingText, SORTS, sortArenas } from './arena-table.js'
@@ -52,6 +52,23 @@ function open(state: TuiState, session: Session): TuiState {
   const arena = sorted(state, session)[state.arenas.cursor]
   if (!arena) return withNotice(state, 'error', 'there is no arena to open')
   return goToAddress(state, session, BigInt(arena.heaps[0]?.address ?? arena.address))
+}
+
+/** Arenas in this order, the first under the cursor, with the way back remembered. */
+export function showArenas(
+  state: TuiState,
+  session: Session,
+  order: Pick<TuiState['arenas'], 'sort' | 'reversed'>,
+): TuiState {
+  const next = enterPane(state, 'arenas')
+  return withCursor({ ...next, arenas: { ...next.arenas, ...order } }, session, 0)
+}
+
+/** Arenas with arena `index` under the cursor and the way back remembered; an error line when there is none. */
+export function showArena(state: TuiState, session: Session, index: number): TuiState {
+  const at = sorted(state, session).findIndex((arena) => arena.index === index)
+  if (at < 0) return withNotice(state, 'error', `arena ${index} is not among the arenas that were found`)
+  return withCursor(enterPane(state, 'arenas'), session, at)
 }
 
 function detailText(arena: ReportArena): string {

@@ -1,66 +1,20 @@
 // Pane 1: the verdict, its evidence, the next step, and where the address space goes.
-import type { Evidence, Finding, Severity } from '../../../findings/finding.js'
+import type { Finding } from '../../../findings/finding.js'
 import { bar } from '../../../format/bars.js'
 import { printable } from '../../../format/printable.js'
 import { bytesText, countText, percentOf, percentText } from '../../../format/sizes.js'
 import { type CategorySum, RESERVATIONS } from '../../../maps/categories.js'
 import type { Report } from '../../../report/report.js'
-import { cell, wrap } from '../columns.js'
+import { cell } from '../columns.js'
 import { moveInList } from '../list-motion.js'
 import { enterPane } from '../navigation.js'
 import { type Paint, paintFor } from '../paint.js'
 import { bodySize, type Pane } from '../tui-state.js'
+import { findingRows, labelled, worstFirst } from './finding-rows.js'
 import { ledgerRows } from './ledger-rows.js'
 
-const RANK: Readonly<Record<Severity, number>> = { critical: 0, warning: 1, info: 2 }
 const PLAIN = paintFor(false)
-const LABEL_WIDTH = 9
 const SIZE_WIDTH = 10
-
-/** Findings, worst first; the order of the rules within a severity. */
-export function worstFirst(findings: readonly Finding[]): Finding[] {
-  return [...findings].sort((a, b) => RANK[a.severity] - RANK[b.severity])
-}
-
-function evidenceText({ label, value, unit }: Evidence): string {
-  const name = printable(label)
-  if (typeof value === 'string') return `${name} ${printable(value)}`
-  if (unit === 'bytes') return `${name} ${bytesText(value)}`
-  if (unit === 'percent') return `${name} ${percentText(value)}`
-  return `${name} ${countText(value)}`
-}
-
-/** `label  text`, wrapped with the text's lines under each other. */
-function labelled(label: string, text: string, width: number, style: (text: string) => string): string[] {
-  const indent = ' '.repeat(LABEL_WIDTH + 5)
-  return wrap(text, width - indent.length).map((line, index) =>
-    index === 0 ? `   ${style(cell(label, LABEL_WIDTH))}  ${line}` : indent + line,
-  )
-}
-
-function findingRows(finding: Finding, width: number, paint: Paint): string[] {
-  const tag = ` ${finding.severity.toUpperCase()} `
-  const [first, ...more] = wrap(printable(finding.title), width - tag.length - 2)
-  const evidence = finding.evidence.map(evidenceText).join(' · ')
-  return [
-    `${paint.severity[finding.severity](tag)} ${paint.title(first!)}`,
-    ...more.map((line) => `${' '.repeat(tag.length + 1)}${paint.title(line)}`),
-    ...(evidence === '' ? [] : labelled('evidence', evidence, width, paint.dim)),
-    ...fixRows(finding, width, paint),
-  ]
-}
-
-// The exact texts, best first; without them the next step in a sentence.
-function fixRows({ fixes = [], nextStep }: Finding, width: number, paint: Paint): string[] {
-  if (fixes.length === 0) return labelled('next step', printable(nextStep), width, paint.key)
-  const firstFix = fixes.find(({ how }) => how !== 'command')
-  return fixes.flatMap((fix) => {
-    const label = fix.how === 'command' ? 'do now' : fix === firstFix ? 'fix' : 'or'
-    const restart = fix.restart && fix.how !== 'mallopt' ? ' and restart' : ''
-    const text = `${fix.text}${restart}${fix.note === null ? '' : ` · ${fix.note}`}`
-    return labelled(label, printable(text), width, paint.key)
-  })
-}
 
 /** What is wrong; what is only worth knowing comes after the numbers, unless there is nothing else to say. */
 function split(report: Report): { verdict: Finding[]; notes: Finding[] } {
