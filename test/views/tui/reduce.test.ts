@@ -1,11 +1,15 @@
 // The TUI's behaviour without a terminal: keys in, state out.
 import fc from 'fast-check'
 import t from 'tap'
+import { RULES } from '../../../src/findings/rules.js'
 import { address } from '../../../src/memory/address.js'
 import type { Session } from '../../../src/session/session.js'
 import { KeyDecoder } from '../../../src/views/tui/keys.js'
 import { rowsFrom } from '../../../src/views/tui/memory-rows.js'
+import { paintFor } from '../../../src/views/tui/paint.js'
 import { memoryPage, wantedSymbols } from '../../../src/views/tui/panes/memory-dump.js'
+import { regionsPane } from '../../../src/views/tui/panes/regions.js'
+import { wantsStacks } from '../../../src/views/tui/panes/threads.js'
 import { initialState, reduce } from '../../../src/views/tui/reduce.js'
 import type { Size, TuiState } from '../../../src/views/tui/tui-state.js'
 import { FakeSession, heapAddress } from '../../fakes/fake-session.js'
@@ -15,6 +19,20 @@ const MAIN_HEAP = 0x55d0c1a00000n
 
 function press(state: TuiState, session: Session, ...keys: string[]): TuiState {
   return keys.reduce((next, key) => reduce(next, { type: 'key', key }, session), state)
+}
+
+/** The cursor of each list is in the list and on the screen. */
+function onScreen(state: TuiState, session: Session): boolean {
+  const rows = Math.max(1, state.size.rows - 6)
+  const lists = [
+    { ...state.threads, count: session.report.heap!.threads.length },
+    { ...state.regions, count: session.pieces.length },
+  ]
+  return (
+    lists.every(
+      ({ cursor, top, count }) => cursor >= 0 && cursor < count && cursor >= top && cursor < top + rows,
+    ) && state.findings.cursor < session.report.findings.length
+  )
 }
 
 /** As typed: one key per character, then the named keys. */
@@ -45,8 +63,12 @@ t.test('panes', async (t) => {
   t.equal(start.pane, 'overview')
   t.equal(start.memory.cursor, MAIN_HEAP)
   t.equal(press(start, session, 'tab').pane, 'arenas')
-  t.equal(press(start, session, 'tab', 'tab', 'tab').pane, 'overview')
-  t.equal(press(start, session, 'shift-tab').pane, 'memory')
+  t.equal(press(start, session, ...Array(6).fill('tab')).pane, 'overview')
+  t.equal(press(start, session, 'shift-tab').pane, 'regions')
+  t.same(
+    ['4', '5', '6'].map((key) => press(start, session, key).pane),
+    ['threads', 'findings', 'regions'],
+  )
   t.equal(press(start, session, '3').pane, 'memory')
   t.equal(press(start, session, '9').pane, 'overview', 'no such pane')
   t.equal(press(start, session, 'enter').pane, 'arenas')
@@ -202,6 +224,138 @@ t.test('memory: symbols are asked for once, for pointers, in the words view', as
   t.match(failed.notice, { kind: 'error', text: /gdb died/ })
 })
 
+t.test('threads', async (t) => {
+  const session = new FakeSession()
+  const start = press(initialState(session, SIZE), session, '4')
+  t.ok(wantsStacks(start))
+  const stacks = await session.stacks()
+  const told = reduce(start, { type: 'stacks', stacks, error: null }, session)
+  t.notOk(wantsStacks(told), 'asked once')
+  t.notOk(wantsStacks(press(start, session, '1')), 'not while another pane is shown')
+  const failed = reduce(start, { type: 'stacks', stacks: new Map(), error: 'gdb died' }, session)
+  t.match(failed.notice, { kind: 'error', text: /gdb died/ })
+  t.notOk(wantsStacks(failed), 'nor again after an error')
+
+  const largest = session.report.heap!.threads.reduce((most, thread) =>
+    (thread.tcache?.bytes ?? 0) > (most.tcache?.bytes ?? 0) ? thread : most,
+  )
+  const opened = press(told, session, 'enter')
+  t.equal(opened.pane, 'arenas', 'the thread whose tcache keeps most comes first')
+  t.equal(
+    press(opened, session, 'enter').memory.cursor,
+    largest.arena === 0 ? MAIN_HEAP : heapAddress(largest.arena!),
+    'its arena is under the cursor',
+  )
+  t.match(press(opened, session, 'enter', 'escape', 'escape'), { pane: 'threads', threads: { cursor: 0 } })
+  const none = press(told, session, 'G', 'enter')
+  t.match(none, { pane: 'threads', threads: { cursor: 69 }, notice: { text: /no arena of thread 1069/ } })
+  t.match(press(told, session, 'G', 'S').threads, { reversed: true, cursor: 69 }, 'unknown stays last')
+  const sorts = [1, 2, 3, 4, 5].map((many) => press(told, session, ...Array(many).fill('s')).threads.sort)
+  t.same(sorts, ['chunks', 'arena', 'thread', 'name', 'bytes'])
+  t.match(press(told, session, 's', 's', 's', 'g', 'pagedown', 'k').threads, { cursor: 17, top: 1 })
+
+  const live = new FakeSession({ isLive: true })
+  const again = reduce(told, { type: 'refreshed', error: null }, live)
+  t.ok(wantsStacks(again), 'a refresh asks again')
+  const without = new FakeSession({ report: { heap: null } })
+  t.match(press(initialState(without, SIZE), without, '4', 'j', 'enter').notice, { text: /no thread/ })
+})
+
+t.test('findings', async (t) => {
+  const session = new FakeSession()
+  const start = press(initialState(session, SIZE), session, '5')
+  t.match(start.findings, { cursor: 0, detail: null })
+  const opened = press(start, session, 'enter')
+  t.match(opened, { pane: 'findings', findings: { detail: 0 } })
+  const scrolled = press(opened, session, 'j', 'j')
+  t.match(scrolled.findings, { cursor: 0, detail: 2 })
+  const arenas = press(scrolled, session, 'enter')
+  t.match(arenas, { pane: 'arenas', arenas: { cursor: 0, sort: 'free' } })
+  const back = press(arenas, session, 'j', 's', 'escape')
+  t.match(back, { pane: 'findings', findings: { cursor: 0, detail: 2 } }, 'back where it was read')
+  t.match(press(back, session, 'escape'), { pane: 'findings', findings: { detail: null } })
+  t.match(press(back, session, 'escape', 'escape').notice, { text: /nothing to go back/ })
+  t.match(press(opened, session, 'l').findings, { cursor: 1, detail: 0 }, 'the next one, from its start')
+  t.match(press(opened, session, 'l', 'l', 'h').findings, { cursor: 0 })
+  const end = press(opened, session, 'G')
+  t.equal(
+    press(end, session, 'j', 'pagedown').findings.detail,
+    end.findings.detail,
+    'no further than the end',
+  )
+
+  const [, bloat] = session.report.findings
+  const pinned = { label: 'pinned in arena 9', value: '2 MiB, used by worker (7)', unit: 'text' } as const
+  const of = (rule: string, evidence = bloat!.evidence) =>
+    new FakeSession({ report: { findings: [{ ...bloat!, rule, evidence }] } })
+  const to = (other: FakeSession) => press(initialState(other, SIZE), other, '5', 'enter', 'enter')
+  t.match(to(of('tcache-hoarding')), { pane: 'threads' })
+  t.match(to(of('mmapped-near-limit')), { pane: 'regions' })
+  t.match(to(of('idle-arenas')), { pane: 'arenas', arenas: { sort: 'threads', reversed: true } })
+  t.match(to(of('corruption')), { pane: 'memory', memory: { cursor: heapAddress(17) + 0x1000n } })
+  const nine = of('pinned-fragmentation', [pinned])
+  t.equal(press(to(nine), nine, 'enter').memory.cursor, heapAddress(9), 'the arena that is named')
+  const none = new FakeSession({ report: { findings: [] } })
+  t.match(press(initialState(none, SIZE), none, '5', 'enter').notice, { text: /no finding/ })
+  const fewer = reduce(
+    { ...opened, findings: { cursor: 1, top: 0, detail: 3 } },
+    { type: 'refreshed', error: null },
+    none,
+  )
+  t.match(fewer.findings, { cursor: 0, detail: null }, 'findings that are gone after a refresh')
+})
+
+t.test('every rule of the report leads somewhere that exists', async (t) => {
+  const base = new FakeSession().report.findings[1]!
+  for (const { name } of RULES) {
+    const session = new FakeSession({ report: { findings: [{ ...base, rule: name }] } })
+    const state = press(initialState(session, SIZE), session, '5', 'enter', 'enter')
+    t.not(state.pane, 'findings', name)
+    t.equal(press(state, session, 'escape').pane, 'findings')
+  }
+})
+
+t.test('regions', async (t) => {
+  const session = new FakeSession()
+  const start = press(initialState(session, SIZE), session, '6')
+  t.match(start.regions, { cursor: 0, sort: 'address' })
+  const memory = press(start, session, 'j', 'enter')
+  t.match(memory, { pane: 'memory', memory: { cursor: MAIN_HEAP } })
+  t.match(press(memory, session, 'escape'), { pane: 'regions', regions: { cursor: 1 } })
+  const bySize = press(start, session, 's', 'g', 'enter')
+  t.equal(bySize.memory.cursor, MAIN_HEAP, 'the largest first')
+  const inRam = press(start, session, 's', 's', 'G')
+  t.equal(press(inRam, session, 'enter').memory.cursor, 0x7fb240000000n, 'what is unknown comes last')
+  t.equal(press(inRam, session, 'S', 'G', 'enter').memory.cursor, 0x7fb240000000n, 'also turned round')
+  const sorts = [1, 2, 3, 4, 5].map((many) => press(start, session, ...Array(many).fill('s')).regions.sort)
+  t.same(sorts, ['size', 'resident', 'category', 'path', 'address'])
+  const none = new FakeSession({ pieces: [] })
+  t.match(press(initialState(none, SIZE), none, '6', 'j', 'G', 'enter').notice, { text: /no region/ })
+})
+
+t.test('100,000 regions: a key looks at the rows on the screen only', async (t) => {
+  let looked = 0
+  const [some] = new FakeSession().pieces
+  const pieces = Array.from({ length: 100_000 }, (_, i) => ({
+    ...some!,
+    start: address(0x7f0000000000n + BigInt(i) * 8192n),
+    end: address(0x7f0000001000n + BigInt(i) * 8192n),
+    get category() {
+      looked++
+      return some!.category
+    },
+  }))
+  const session = new FakeSession({ pieces })
+  let state = press(initialState(session, SIZE), session, '6', 's', 's', 's')
+  looked = 0
+  for (const key of ['G', 'pageup', 'k', 'j', 'g', 'pagedown', 'G']) {
+    state = press(state, session, key)
+    t.equal(regionsPane.rows(state, session, paintFor(false)).length, 20)
+  }
+  t.equal(state.regions.cursor, 99_999)
+  t.ok(looked > 0 && looked <= 7 * 20, `${looked} looked at for 7 screens of 18 rows`)
+})
+
 t.test('refresh', async (t) => {
   const core = new FakeSession()
   t.match(press(initialState(core, SIZE), core, 'r'), {
@@ -246,6 +400,9 @@ t.test('whatever is pressed, the cursor stays on the screen and on mapped memory
     '?',
     ':',
     'a',
+    '4',
+    '5',
+    '6',
     '7',
     'backspace',
   ]
@@ -271,7 +428,8 @@ t.test('whatever is pressed, the cursor stays on the screen and on mapped memory
         seen &&
         session.nextMapped(address(cursor), 1) === cursor &&
         state.arenas.cursor >= 0 &&
-        state.arenas.cursor < 64
+        state.arenas.cursor < 64 &&
+        onScreen(state, session)
       )
     }),
     { numRuns: 200 },

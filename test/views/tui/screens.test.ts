@@ -9,6 +9,7 @@ import { Compositor } from '../../../src/views/tui/compositor.js'
 import { InkScreen } from '../../../src/views/tui/ink-screen.js'
 import { type Paint, paintFor } from '../../../src/views/tui/paint.js'
 import { wantedSymbols } from '../../../src/views/tui/panes/memory-dump.js'
+import { wantsStacks } from '../../../src/views/tui/panes/threads.js'
 import { paneOf } from '../../../src/views/tui/panes.js'
 import { initialState, reduce } from '../../../src/views/tui/reduce.js'
 import { ROWS_ABOVE, type Size, type TuiState } from '../../../src/views/tui/tui-state.js'
@@ -44,7 +45,9 @@ async function stateAfter(session: FakeSession, size: Size, keys: readonly strin
   const values = wantedSymbols(state, session)
   const symbols = await session.symbolsOf(values)
   const found = new Map(values.map((value, index) => [value, symbols[index]!]))
-  return reduce(state, { type: 'symbols', found, error: null }, session)
+  const known = reduce(state, { type: 'symbols', found, error: null }, session)
+  if (!wantsStacks(known)) return known
+  return reduce(known, { type: 'stacks', stacks: await session.stacks(), error: null }, session)
 }
 
 const SCREENS: Readonly<Record<string, readonly string[]>> = {
@@ -59,6 +62,14 @@ const SCREENS: Readonly<Record<string, readonly string[]>> = {
   'memory-error': [...':41414141', 'enter', '3'],
   prompt: ['3', ...':arena 3'],
   help: ['3', '?'],
+  threads: ['4'],
+  'threads-end': ['4', 's', 's', 's', 's', 'G'],
+  findings: ['5'],
+  'findings-detail': ['5', 'enter', 'j'],
+  'findings-note': ['5', 'G'],
+  regions: ['6'],
+  'regions-by-size': ['6', 's', 's', 'j'],
+  'help-findings': ['5', '?'],
 }
 
 for (const size of SIZES) {
@@ -119,6 +130,20 @@ t.test('targets with little to show', async (t) => {
   t.match(await rows(), /no glibc malloc was found/)
   t.match(await rows('2', 'j'), /no malloc arenas/)
   t.match(await rows('3', 'j', 'G', 'g', 'l', 'h', 'w', ']', 'pagedown', 'k', 'x'), /has no memory to show/)
+  t.match(await rows('4', 'j', 'enter'), /nothing is known of threads/)
+  t.match(await rows('5', 'j', 'enter', 'l'), /no rule found anything/)
+  t.match(
+    screenOf(
+      await stateAfter(new FakeSession({ pieces: [] }), SIZES[0]!, ['6', 'j', 'enter']),
+      new FakeSession({ pieces: [] }),
+    ).join('\n'),
+    /nothing is mapped/,
+  )
+  for (const isLive of [true, false]) {
+    const mute = new FakeSession({ isLive, stacks: async () => new Map() })
+    const says = isLive ? /what it is doing is not known/ : /that takes gdb and the program/
+    t.match(screenOf(await stateAfter(mute, SIZES[1]!, ['4']), mute).join('\n'), says, 'no stacks')
+  }
   const report = new FakeSession().report
   const core = new FakeSession({
     report: {
