@@ -8,6 +8,19 @@ export function colorWanted(wanted: boolean): boolean {
   return wanted && process.stdout.isTTY === true && picocolors.isColorSupported
 }
 
+/** Terminals that show no more than their own character set. */
+const PLAIN_TERMINALS = /^(?:linux|dumb|vt\d+|xterm-old)$/
+
+/**
+ * True where only ASCII can be shown: the locale names another character set (POSIX: LC_ALL, LC_CTYPE, LANG, the first
+ * that is set), or the terminal is known for it. Without any locale UTF-8 is taken for granted: containers have none.
+ */
+export function asciiWanted(env: NodeJS.ProcessEnv): boolean {
+  const locale = [env.LC_ALL, env.LC_CTYPE, env.LANG].find((value) => value !== undefined && value !== '')
+  if (locale !== undefined && !/utf-?8/i.test(locale)) return true
+  return PLAIN_TERMINALS.test(env.TERM ?? '')
+}
+
 /** A line on stderr, made printable. */
 export function say(text: string): void {
   process.stderr.write(`arena-inspect: ${printable(text)}\n`)

@@ -1,5 +1,6 @@
 // Opens a target with what gdb knows of it, measures it, and answers what interactive views ask.
 import { ChunkIndex } from '../malloc/chunks/chunk-index.js'
+import { type ChunkBatch, type ChunkFilter, listChunks } from '../malloc/chunks/list-chunks.js'
 import type { HeapProgress } from '../malloc/read-heap-model.js'
 import type { Piece } from '../maps/categorize.js'
 import { type Address, address, hex, offset } from '../memory/address.js'
@@ -7,6 +8,7 @@ import { permissionText, regionAt } from '../memory/region.js'
 import type { Report } from '../report/report.js'
 import { openSymbols, type SymbolsOptions } from '../target/gdb/open-symbols.js'
 import { Holder } from '../target/live/hold.js'
+import { processState } from '../target/live/process-state.js'
 import { openTargetUnpacked, type TargetChoice } from '../target/open.js'
 import { type Frame, type Symbols, type Target, TargetError } from '../target/target.js'
 import type { UnpackProgress } from '../target/unpack/unpack-core.js'
@@ -122,6 +124,15 @@ export class TargetSession implements Session {
 
   chunksIn(start: Address, end: Address): readonly ChunkMark[] {
     return this.#chunks?.chunksIn(start, end) ?? []
+  }
+
+  chunkBatches(filter: ChunkFilter): Iterable<ChunkBatch> {
+    const { malloc } = this.#now
+    return malloc ? listChunks(this.target.memory, malloc.layout, malloc.model, filter) : []
+  }
+
+  processState(): string | null {
+    return this.target.kind === 'live' && this.target.pid !== null ? processState(this.target.pid) : null
   }
 
   async symbolsOf(values: readonly bigint[]): Promise<readonly (string | null)[]> {

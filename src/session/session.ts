@@ -1,7 +1,15 @@
 // One opened target and its current report: what an interactive view holds.
+import type { ChunkBatch, ChunkFilter } from '../malloc/chunks/list-chunks.js'
 import type { Piece } from '../maps/categorize.js'
 import type { Address } from '../memory/address.js'
 import type { Report } from '../report/report.js'
+
+export {
+  CHUNK_STATES,
+  type ChunkBatch,
+  type ChunkFilter,
+  type ChunkState,
+} from '../malloc/chunks/list-chunks.js'
 
 /** A stretch of target memory as it could be read. */
 export interface MemoryRead {
@@ -35,12 +43,19 @@ export interface Session {
   readonly pieces: readonly Piece[]
   readonly wordBytes: 8 | 4
   readonly isLive: boolean
+  /** What a live process does now: `running`, `sleeping`, `stopped`, `gone` …; null of others. */
+  processState(): string | null
   /** Looks at a live target again and returns the new report; the same report on a core. */
   refresh(): Promise<Report>
   /** Never throws for absent memory. */
   read(start: Address, length: number): MemoryRead
   /** Chunks that overlap [start, end), in order; empty outside malloc's heaps or where the walk is broken. */
   chunksIn(start: Address, end: Address): readonly ChunkMark[]
+  /**
+   * Chunks in the order of arenas and addresses, mmapped ones last, with their exact states. A batch is valid until
+   * the next one is asked for. Each batch reads memory anew: of a live target it is of that moment.
+   */
+  chunkBatches(filter: ChunkFilter): Iterable<ChunkBatch>
   /** For each value `symbol+offset`, or null; gdb's knowledge, so all null without gdb. */
   symbolsOf(values: readonly bigint[]): Promise<readonly (string | null)[]>
   /**

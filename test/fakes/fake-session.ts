@@ -5,7 +5,14 @@ import type { Ledger, LedgerLine } from '../../src/maps/ledger.js'
 import { type Address, address, hex, offset } from '../../src/memory/address.js'
 import { type Region, regionAt } from '../../src/memory/region.js'
 import type { Report, ReportArena, ReportThread } from '../../src/report/report.js'
-import type { ChunkMark, MemoryRead, Session } from '../../src/session/session.js'
+import {
+  CHUNK_STATES,
+  type ChunkBatch,
+  type ChunkFilter,
+  type ChunkMark,
+  type MemoryRead,
+  type Session,
+} from '../../src/session/session.js'
 
 const MiB = 1024 ** 2
 const HEAP_BYTES = 4 * MiB
@@ -367,6 +374,28 @@ export class FakeSession implements Session {
     return this.#memory
       .chunks(index)
       .filter((c) => c.address < end && c.address + BigInt(c.sizeBytes) > start)
+  }
+
+  /** One batch per arena; every third chunk that looks used is in a tcache. */
+  *chunkBatches(filter: ChunkFilter): Generator<ChunkBatch> {
+    const states = { used: 'live', free: 'binned', top: 'top', fencepost: 'fencepost' } as const
+    for (let arena = 0; arena < 64; arena++) {
+      if (filter.arena !== undefined && filter.arena !== arena) continue
+      const chunks = this.#memory.chunks(arena).filter((chunk) => chunk.state !== 'arena')
+      const state = (chunk: ChunkMark, index: number) =>
+        index % 3 === 0 && chunk.state === 'used' ? 'tcache' : states[chunk.state as keyof typeof states]
+      yield {
+        count: chunks.length,
+        addresses: BigUint64Array.from(chunks, (chunk) => chunk.address),
+        sizes: Float64Array.from(chunks, (chunk) => chunk.sizeBytes),
+        states: Uint8Array.from(chunks, (chunk, index) => CHUNK_STATES.indexOf(state(chunk, index))),
+        arenas: new Int32Array(chunks.length).fill(arena),
+      }
+    }
+  }
+
+  processState(): string | null {
+    return this.isLive ? 'sleeping' : null
   }
 
   async symbolsOf(values: readonly bigint[]): Promise<readonly (string | null)[]> {

@@ -38,19 +38,24 @@ export async function runLimit(options: LimitOptions): Promise<ExitCode> {
     }
     await agree(`${how} inside process ${pid}`, options)
     const outcome = await controlled.visiting((visit) => limit(controlled, state, arenaMax, visit))
-    output(options.json ? json(pid, arenaMax, outcome) : `${text(arenaMax, outcome)}\n`)
+    output(options.json ? json(pid, arenaMax, outcome) : `${limitText(arenaMax, outcome)}\n`)
     say(visitLine(outcome.visit))
     return EXIT.done
   })
 }
 
-function howOf({ way, narenasLimit }: LimitState, arenaMax: number): string {
+/** What would be done, as the rest of `this will …`. */
+export function howOf({ way, narenasLimit }: LimitState, arenaMax: number): string {
   return way === 'write'
     ? `set arena_get2's narenas_limit from ${narenasLimit!.value} to ${arenaMax}`
     : `run mallopt(M_ARENA_MAX, ${arenaMax})`
 }
 
-function text(arenaMax: number, { way, before, arenaMax: set, narenasLimit }: LimitOutcome): string {
+/** What was changed, for people. */
+export function limitText(
+  arenaMax: number,
+  { way, before, arenaMax: set, narenasLimit }: LimitOutcome,
+): string {
   const stands =
     way === 'write'
       ? `narenas_limit was ${before.narenasLimit!.value}, is ${countText(narenasLimit)}`

@@ -3,7 +3,8 @@ import type { TargetSession } from '../../session/open-session.js'
 import { CommandError, EXIT, type ExitCode } from '../exit.js'
 import { exitCodeOf } from '../finish.js'
 import { chooseWithProgram, glimpse, open } from '../target-arguments.js'
-import { colorWanted } from '../terminal.js'
+import { asciiWanted, colorWanted } from '../terminal.js'
+import { tuiServices } from '../tui-services.js'
 import { type ReportOptions, runReport } from './report.js'
 
 export async function runOpen(targets: readonly string[], options: ReportOptions): Promise<ExitCode> {
@@ -17,6 +18,7 @@ export async function runOpen(targets: readonly string[], options: ReportOptions
   // Ink costs 300 ms to load: only here.
   const { runTui } = await import('../../views/tui/run-tui.js')
   let opening: Promise<TargetSession> | null = null
+  let session: TargetSession | null = null
   try {
     const ended = await runTui(
       ({ signal, progress }) => {
@@ -29,9 +31,21 @@ export async function runOpen(targets: readonly string[], options: ReportOptions
           })
           await new Promise((resolve) => setImmediate(resolve))
         })
+        opening.then(
+          (opened) => {
+            session = opened
+          },
+          () => undefined,
+        )
         return opening
       },
-      { stdin: process.stdin, stdout: process.stdout, color: colorWanted(options.color) },
+      {
+        stdin: process.stdin,
+        stdout: process.stdout,
+        color: colorWanted(options.color),
+        ascii: asciiWanted(process.env),
+        services: tuiServices(() => session, options.gdb === false ? 'gdb' : options.gdb),
+      },
     )
     return ended === 'quit' ? await codeOf(opening, options) : EXIT[ended]
   } finally {

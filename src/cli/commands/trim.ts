@@ -28,7 +28,7 @@ export async function runTrim(options: TrimOptions): Promise<ExitCode> {
     if (options.dryRun) return dryRun(controlled, options, predicted.totalBytes)
     await agree(`run malloc_trim(0) inside process ${options.pid} (${gives})`, options)
     const outcome = await controlled.visiting((visit) => trim(controlled, predicted, visit))
-    output(options.json ? json(options.pid, outcome) : `${text(outcome)}\n`)
+    output(options.json ? json(options.pid, outcome) : `${trimText(outcome)}\n`)
     say(visitLine(outcome.visit))
     return EXIT.done
   })
@@ -57,7 +57,8 @@ const COLUMNS = [
 ] as const
 
 // Arenas that neither gave nor should have given anything back are only counted.
-function text({ process: whole, arenas, released }: TrimOutcome): string {
+/** What was predicted and what came back, for people. */
+export function trimText({ process: whole, arenas, released }: TrimOutcome): string {
   const told = arenas.filter((one) => one.predictedBytes !== 0 || one.returnedBytes !== 0)
   const rest = arenas.length - told.length
   const rows = told.map((one) => [one.index === 0 ? 'main' : String(one.index), ...cells(one)])

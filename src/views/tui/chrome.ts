@@ -7,8 +7,11 @@ import type { Report } from '../../report/report.js'
 import { stopText } from '../../report/stop-text.js'
 import type { Session } from '../../session/session.js'
 import { clip, clipRow, fitRow, widthOf } from './columns.js'
+import type { Dialog } from './dialog.js'
 import type { Paint } from './paint.js'
 import { PANES, paneOf } from './panes.js'
+import type { Prompt } from './prompt.js'
+import { tabsText } from './tabs.js'
 import type { KeyHelp, Size, TuiState } from './tui-state.js'
 
 /** The lines that Ink lays out. Styled strings of at most `size.columns` columns. */
@@ -33,8 +36,11 @@ const EVERYWHERE: readonly KeyHelp[] = [
   { keys: 'g G Home End', does: 'first, last' },
   { keys: `Tab 1 … ${PANES.length}`, does: 'change pane' },
   { keys: 'Esc', does: 'back to where the last jump came from' },
-  { keys: ':', does: "go to an address, arena N, a pane's name" },
-  { keys: 'r', does: 'refresh a live target' },
+  { keys: ':', does: 'address, x/40a ADDRESS, arena N, chunk ADDRESS, find TEXT,' },
+  { keys: '', does: 'export FORMAT FILE, every N, trim, limit N; Tab, ↑ ↓' },
+  { keys: '/ n N', does: 'find in memory, next, before; in lists / filters' },
+  { keys: 'y Y', does: 'copy the address, the row' },
+  { keys: 'r R', does: 'refresh a live target, every 5 s' },
   { keys: '?', does: 'this help' },
   { keys: 'q Ctrl-C', does: 'quit' },
 ]
@@ -73,38 +79,65 @@ function headerText(report: Report, width: number, paint: Paint): string {
   return `${fitRow(` ${paint.title(clip(targetText(report), room - 1))}`, room)} ${badge}`
 }
 
-/** Full names with room between them, else close together, else the name of the shown pane alone. */
-function tabsText(state: TuiState, session: Session, paint: Paint): string {
-  const name = (index: number) => `${index + 1} ${PANES[index]!.title}`
-  const tabs = (plain: (index: number) => string) =>
-    PANES.map((pane, i) => (pane.id === state.pane ? paint.selected(`[${name(i)}]`) : plain(i))).join(' ')
-  const live = session.isLive ? (state.refreshing ? 'refreshing …' : 'live · r refreshes') : ''
-  const shortLive = session.isLive && !state.refreshing ? 'live · r' : live
-  const forms = [
-    ` ${tabs((i) => ` ${name(i)} `)}   ${paint.dim(live)}`,
-    ` ${tabs(name)}   ${paint.dim(shortLive)}`,
-    ` ${tabs((i) => `${i + 1}`)}  ${paint.dim(shortLive)}`,
-  ]
-  return forms.find((form) => widthOf(form) <= state.size.columns) ?? forms.at(-1)!
+/** The tabs, and whether the target lives where there is room for it. */
+function tabsLine(state: TuiState, session: Session, paint: Paint): string {
+  const { text, width } = tabsText(state, paint)
+  const live = session.isLive ? (state.refreshing ? 'refreshing …' : 'live · r') : ''
+  return width + live.length + 3 <= state.size.columns ? `${text}   ${paint.dim(live)}` : text
+}
+
+const PROMPTS = { command: ':', find: 'find: ', filter: 'show only: ' } as const
+const PROMPT_HINTS = {
+  command: 'address, arena N, chunk ADDRESS, find TEXT, a pane … Tab completes',
+  find: 'text, 0xPOINTER, or bytes: de ad be ef',
+  filter: 'rows with this text; empty shows all',
+} as const
+
+function promptText({ kind, text, choices }: Prompt, width: number, paint: Paint): string {
+  const typed = printable(text)
+  const label = PROMPTS[kind]
+  const over = Math.max(0, widthOf(typed) - (width - label.length - 3))
+  const more = typed === '' ? PROMPT_HINTS[kind] : choices.map((choice) => choice.trim()).join('  ')
+  return ` ${label}${typed.slice(over)}${paint.selected('_')}${more === '' ? '' : paint.dim(`  ${printable(more)}`)}`
+}
+
+function liveText({ live, everySeconds }: TuiState): string {
+  if (!live) return ''
+  const process = live.process === null ? '' : `process ${live.process} · `
+  const every = everySeconds === null ? 'r refreshes, R does so every 5 s' : `every ${everySeconds} s`
+  return ` ${process}read ${live.ageSeconds} s ago · ${every}`
 }
 
 function statusText(state: TuiState, paint: Paint): string {
   const width = state.size.columns
-  if (state.prompt !== null) {
-    const typed = printable(state.prompt)
-    const over = Math.max(0, widthOf(typed) - (width - 12))
-    const hint = typed === '' ? paint.dim('  hex address, arena N, pane name') : ''
-    return ` go to: ${typed.slice(over)}${paint.selected('_')}${hint}`
+  const { prompt, notice, find, loading } = state
+  if (prompt !== null) return promptText(prompt, width, paint)
+  if (notice) {
+    const text = clip(`${notice.kind === 'error' ? 'error: ' : ''}${printable(notice.text)}`, width - 1)
+    return ` ${notice.kind === 'error' ? paint.error(text) : text}`
   }
-  if (!state.notice) return ''
-  const text = clip(
-    `${state.notice.kind === 'error' ? 'error: ' : ''}${printable(state.notice.text)}`,
-    width - 1,
-  )
-  return ` ${state.notice.kind === 'error' ? paint.error(text) : text}`
+  if (find?.isRunning)
+    return ` looking for ${printable(find.text)} … ${Math.floor(find.fraction * 100)} % · Esc ends it`
+  if (loading)
+    return ` ${printable(loading.text)} · ${Math.floor(loading.fraction * 100)} % · numbers are still missing`
+  if (state.exporting) return ` writing ${printable(state.exporting.file)} …`
+  return paint.dim(liveText(state))
+}
+
+const CLOSE: readonly KeyHelp[] = [{ keys: 'any key', does: 'close' }]
+const DIALOG_HINTS: Readonly<Record<Dialog['phase'], readonly KeyHelp[]>> = {
+  preparing: [{ keys: 'Esc', does: 'leave it' }],
+  asking: [
+    { keys: 'y', does: 'do it' },
+    { keys: 'any other key', does: 'leave it' },
+  ],
+  running: [{ keys: '', does: 'being done: it cannot be left now' }],
+  done: CLOSE,
+  failed: CLOSE,
 }
 
 function hintsOf(state: TuiState): readonly KeyHelp[] {
+  if (state.dialog) return DIALOG_HINTS[state.dialog.phase]
   if (state.help) return [{ keys: 'any key', does: 'close' }]
   if (state.prompt !== null)
     return [
@@ -142,9 +175,9 @@ export function chromeOf(state: TuiState, session: Session, paint: Paint): Chrom
   return {
     size: state.size,
     header: headerText(session.report, width, paint),
-    tabs: clipRow(tabsText(state, session, paint), width),
+    tabs: clipRow(tabsLine(state, session, paint), width),
     status: clipRow(statusText(state, paint), width),
     keys: clipRow(keysText(state, paint), width),
-    help: state.help ? help : null,
+    help: state.help && !state.dialog ? help : null,
   }
 }

@@ -7,6 +7,49 @@ const ESC = '\x1b'
 /** Every control character but an SGR sequence: nothing else may reach the terminal inside a row. */
 const UNWANTED = new RegExp(`(${ESC}\\[[0-9;]*m)|[\\x00-\\x1f\\x7f-\\x9f]`, 'g')
 
+/** What stands for a character where the terminal shows only ASCII; one column for one. */
+const ASCII: Readonly<Record<string, string>> = {
+  '·': '-',
+  '…': '~',
+  '─': '-',
+  '╌': '-',
+  '│': '|',
+  '└': '`',
+  '█': '#',
+  '▓': '%',
+  '▒': '+',
+  '░': ':',
+  '▏': '|',
+  '▎': '|',
+  '▍': '|',
+  '▌': '#',
+  '▋': '#',
+  '▊': '#',
+  '▉': '#',
+  '▸': '>',
+  '▯': '?',
+  '▴': '^',
+  '▲': '^',
+  '▾': 'v',
+  '▼': 'v',
+  '→': '>',
+  '←': '<',
+  '↑': '^',
+  '↓': 'v',
+  '×': 'x',
+  '≥': '>',
+  '≤': '<',
+}
+const GRAPHEMES = new Intl.Segmenter('en', { granularity: 'grapheme' })
+
+/** `row` in ASCII, as wide as before. */
+export function asciiRow(row: string): string {
+  let text = ''
+  for (const { segment } of GRAPHEMES.segment(row))
+    text += segment <= '~' ? segment : (ASCII[segment] ?? '?'.repeat(widthOf(segment)))
+  return text
+}
+
 /**
  * Ink's stdout: it takes whole frames (`debug: true`) and keeps the last. `paint` lays the rows of the body over
  * it and writes the difference to the screen before. `isTTY` is false so that Ink itself sends no sequences.
@@ -19,7 +62,12 @@ export class Compositor extends EventEmitter {
   #frame: readonly string[] = []
   #screen: readonly string[] | null = null
 
-  constructor(size: Size, send: (text: string) => void) {
+  /** `ascii`: the terminal cannot show other characters. */
+  constructor(
+    size: Size,
+    send: (text: string) => void,
+    readonly ascii = false,
+  ) {
     super()
     this.columns = size.columns
     this.rows = size.rows
@@ -42,7 +90,8 @@ export class Compositor extends EventEmitter {
   /** Ink's last frame with `body` from line `top` on, as it is or will be on the screen. */
   compose(body: readonly string[], top: number): string[] {
     return Array.from({ length: this.rows }, (_, line) => {
-      const row = body[line - top] ?? this.#frame[line] ?? ''
+      const wide = body[line - top] ?? this.#frame[line] ?? ''
+      const row = this.ascii ? asciiRow(wide) : wide
       return clipRow(
         row.replace(UNWANTED, (_all, sgr: string | undefined) => sgr ?? '?'),
         this.columns,

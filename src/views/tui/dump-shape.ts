@@ -43,7 +43,7 @@ function dumpWidth(bytes: number, groupBytes: 1 | 4, wordBytes: number, digits: 
 export function shapeFor(view: MemoryState['view'], columns: number, wordBytes: 8 | 4): DumpShape {
   const digits = wordBytes === 8 ? 12 : 8
   const common = { view, wordBytes, addressDigits: digits }
-  if (view === 'words') {
+  if (view === 'words' || view === 'chunks') {
     const fixed = digits + 1 + wordBytes * 2 + 2 + 1 + wordBytes
     const longMarks = columns >= 100
     const markWidth = Math.max(0, Math.min(longMarks ? LONG_MARK : SHORT_MARK, columns - fixed))

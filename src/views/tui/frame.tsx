@@ -26,7 +26,7 @@ function Help({ sections, width, paint }: { sections: readonly HelpSection[]; wi
           <Line text={paint.title(section.title)} />
           {section.keys.map(({ keys, does }) => (
             <Line
-              key={keys}
+              key={`${keys} ${does}`}
               text={`  ${paint.key(cell(keys, KEYS_WIDTH))}${clip(does, width - KEYS_WIDTH - 4)}`}
             />
           ))}

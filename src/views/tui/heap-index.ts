@@ -1,7 +1,8 @@
 // Which arena's heap an address is in, by the report alone: cheap enough for every word on the screen.
 import type { Report } from '../../report/report.js'
 
-interface Span {
+/** One heap: [start, end). */
+export interface Span {
   readonly start: bigint
   readonly end: bigint
   readonly arenaIndex: number
@@ -23,8 +24,8 @@ function spansOf(report: Report): readonly Span[] {
   return spans
 }
 
-/** Index of the arena that has `at` in one of its heaps, or null. */
-export function arenaHolding(report: Report, at: bigint): number | null {
+/** The heap that `at` is in, or null. */
+export function heapHolding(report: Report, at: bigint): Span | null {
   const spans = spansOf(report)
   let low = 0
   let high = spans.length - 1
@@ -33,7 +34,12 @@ export function arenaHolding(report: Report, at: bigint): number | null {
     const span = spans[middle]!
     if (at < span.start) high = middle - 1
     else if (at >= span.end) low = middle + 1
-    else return span.arenaIndex
+    else return span
   }
   return null
+}
+
+/** Index of the arena that has `at` in one of its heaps, or null. */
+export function arenaHolding(report: Report, at: bigint): number | null {
+  return heapHolding(report, at)?.arenaIndex ?? null
 }

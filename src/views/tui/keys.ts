@@ -1,6 +1,6 @@
 // Bytes from the keyboard → names of keys. One chunk may hold many keys, or the half of one.
 
-/** A printable character as it is, else a name such as `up`, `enter`, `ctrl-c`. */
+/** A printable character as it is, else a name such as `up`, `enter`, `ctrl-c`, `wheel-up`, `click 12 3` (column, row from 1). */
 export type Key = string
 
 const CONTROLS: Readonly<Record<string, Key>> = {
@@ -37,7 +37,22 @@ const ESC = '\x1b'
 const SEQUENCE = new RegExp(`^${ESC}(?:\\[([0-9;:?<]*)([@-~])|O([@-~]))`)
 const HALF = new RegExp(`^${ESC}(?:\\[[0-9;:?<]*|O)?$`)
 
+/** xterm's SGR mouse reports: button;column;row. Shift, Alt and Ctrl are the bits 4, 8 and 16 of the button. */
+function mouseKey(parameters: string, final: string): Key | null {
+  const [button = -1, column, row] = parameters.slice(1).split(';').map(Number)
+  if (final !== 'M') return null
+  const plain = button & ~28
+  return plain === 64
+    ? 'wheel-up'
+    : plain === 65
+      ? 'wheel-down'
+      : plain === 0
+        ? `click ${column} ${row}`
+        : null
+}
+
 function sequenceKey(parameters: string, final: string): Key | null {
+  if (parameters.startsWith('<')) return mouseKey(parameters, final)
   if (final === '~') return NUMBERS[parameters.split(';')[0]!] ?? null
   return LETTERS[final] ?? null
 }

@@ -1,6 +1,7 @@
 // Going to an address, and back.
 import { type Address, hex } from '../../memory/address.js'
 import type { Session } from '../../session/session.js'
+import { type ChunksState, viewName } from './chunks/chunks-state.js'
 import { shapeFor } from './dump-shape.js'
 import { isMapped, rowStart } from './memory-rows.js'
 import { type MemoryState, type Place, type TuiState, withNotice } from './tui-state.js'
@@ -8,7 +9,14 @@ import { type MemoryState, type Place, type TuiState, withNotice } from './tui-s
 const REMEMBERED = 200
 
 function placeOf(state: TuiState): Place {
-  return { pane: state.pane, memory: state.memory, findings: state.findings }
+  const { filter, sort, reversed, cursor, top } = state.chunks
+  return {
+    pane: state.pane,
+    memory: state.memory,
+    findings: state.findings,
+    heapMap: state.heapMap,
+    chunks: { filter, sort, reversed, cursor, top },
+  }
 }
 
 /** Bytes of one row of the Memory pane as it is now. */
@@ -41,9 +49,17 @@ export function goBack(state: TuiState): TuiState {
     pane: place.pane,
     memory: place.memory,
     findings: place.pane === 'findings' ? place.findings : state.findings,
+    heapMap: place.pane === 'heap-map' ? place.heapMap : state.heapMap,
+    chunks: place.pane === 'chunks' ? chunksAgain(state.chunks, place.chunks) : state.chunks,
     history: state.history.slice(0, -1),
     notice: null,
   }
+}
+
+/** The list as it was; what is listed of another choice is listed again. */
+function chunksAgain(now: ChunksState, then: Place['chunks']): ChunksState {
+  const isSame = viewName(now) === viewName(then)
+  return isSame ? { ...now, ...then } : { ...now, ...then, isDone: false, isAsked: true, wanted: null }
 }
 
 /** `state` from which Esc comes back to where it is now. */
@@ -54,4 +70,10 @@ export function rememberPlace(state: TuiState): TuiState {
 /** Another pane, with the way back remembered. */
 export function enterPane(state: TuiState, pane: TuiState['pane']): TuiState {
   return { ...rememberPlace(state), pane, notice: null }
+}
+
+/** The Memory pane at `at`; a step from one place found to the next leaves the way back as it is. */
+export function landAt(state: TuiState, session: Session, at: Address): TuiState {
+  const next = goToAddress(state, session, at)
+  return state.pane === 'memory' && state.history.length > 0 ? { ...next, history: state.history } : next
 }

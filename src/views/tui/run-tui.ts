@@ -1,10 +1,15 @@
 // The way in: takes the terminal, shows the first frame, and runs until the user leaves.
 import type { SessionToOpen } from './loading.js'
+import type { TuiServices } from './services.js'
 import type { TerminalStreams } from './terminal.js'
 import { type TuiEnding, TuiRun } from './tui-run.js'
 
 export interface TuiOptions extends TerminalStreams {
   readonly color: boolean
+  /** True: the terminal shows only ASCII. */
+  readonly ascii?: boolean
+  /** What is done outside of the TUI; absent: it only looks. */
+  readonly services?: TuiServices
 }
 
 /** React reads NODE_ENV when it is imported; ink would look for React's developer tools when DEV is true. */
@@ -28,7 +33,11 @@ async function loadInk() {
 export async function runTui(open: SessionToOpen, options: TuiOptions): Promise<TuiEnding> {
   if (!options.stdin.isTTY || !options.stdout.isTTY) throw new TypeError('the TUI needs a terminal')
   const leaving = new AbortController()
-  const run = new TuiRun(options, options.color)
+  const run = new TuiRun(options, {
+    color: options.color,
+    ascii: options.ascii === true,
+    services: options.services ?? null,
+  })
   const opening =
     typeof open === 'function'
       ? open({ signal: leaving.signal, progress: (progress) => run.showProgress(progress) })

@@ -3,7 +3,10 @@
 const ESC = '\x1b'
 /** Alternate screen, cursor hidden, no wrapping at the right edge. */
 const ENTER = `${ESC}[?1049h${ESC}[?25l${ESC}[?7l${ESC}[H`
-const LEAVE = `${ESC}[?2026l${ESC}[0m${ESC}[?7h${ESC}[?25h${ESC}[?1049l`
+/** Clicks and the wheel, as SGR reports (xterm's ctlseqs, "Any-event tracking"). */
+const MOUSE_ON = `${ESC}[?1000h${ESC}[?1006h`
+const MOUSE_OFF = `${ESC}[?1006l${ESC}[?1000l`
+const LEAVE = `${MOUSE_OFF}${ESC}[?2026l${ESC}[0m${ESC}[?7h${ESC}[?25h${ESC}[?1049l`
 
 /** Streams of one terminal; `process.stdin` and `process.stdout` are one. */
 export interface TerminalStreams {
@@ -24,6 +27,7 @@ export class Terminal {
   readonly #events: TerminalEvents
   #entered = false
   #gone = false
+  #mouse = false
 
   constructor(streams: TerminalStreams, events: TerminalEvents) {
     this.#streams = streams
@@ -41,7 +45,7 @@ export class Terminal {
     const { stdin, stdout } = this.#streams
     stdout.off('error', this.#onGone).on('error', this.#onGone)
     stdin.off('error', this.#onGone).on('error', this.#onGone)
-    this.send(ENTER)
+    this.send(this.#mouse ? ENTER + MOUSE_ON : ENTER)
     stdin.setEncoding('utf8')
     stdin.setRawMode(true)
     stdin.on('data', this.#events.input)
@@ -63,6 +67,17 @@ export class Terminal {
     stdin.unref()
     if (!this.#gone) stdin.setRawMode(false)
     this.send(LEAVE)
+  }
+
+  /** Reports of clicks and the wheel; while they are on, the terminal selects text only with Shift. */
+  set mouse(on: boolean) {
+    if (this.#entered && on !== this.#mouse) this.send(on ? MOUSE_ON : MOUSE_OFF)
+    this.#mouse = on
+  }
+
+  /** Into the clipboard, where the terminal allows it (OSC 52). */
+  copy(text: string): void {
+    this.send(`${ESC}]52;c;${Buffer.from(text).toString('base64')}${ESC}\\`)
   }
 
   send(text: string): void {

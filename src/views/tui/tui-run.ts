@@ -1,5 +1,6 @@
 // One run of the TUI: input, signals and answers go into the reducer, and every new state onto the screen.
 import type { Session } from '../../session/session.js'
+import { bodyRows } from './body.js'
 import { chromeOf } from './chrome.js'
 import { clip } from './columns.js'
 import { Compositor } from './compositor.js'
@@ -7,10 +8,10 @@ import type { InkScreen } from './ink-screen.js'
 import { type Key, KeyDecoder } from './keys.js'
 import type { LoadProgress } from './loading.js'
 import { type Paint, paintFor } from './paint.js'
-import { wantedSymbols } from './panes/memory-dump.js'
-import { wantsStacks } from './panes/threads.js'
-import { paneOf } from './panes.js'
+import { Asker } from './questions/asker.js'
+import { QUESTIONS } from './questions/questions.js'
 import { initialState, reduce } from './reduce.js'
+import type { TuiServices } from './services.js'
 import { Terminal, type TerminalStreams } from './terminal.js'
 import { type Action, ROWS_ABOVE, SMALLEST, type TuiState } from './tui-state.js'
 
@@ -21,12 +22,14 @@ export type TuiEnding = 'quit' | 'SIGINT' | 'SIGTERM' | 'SIGHUP'
 const ESCAPE_WAIT_MS = 40
 /** What the opening screen itself takes (frame.tsx, Opening). */
 const OPENING_ROWS = 6
-const SYMBOLS_AT_ONCE = 256
-const STACK_DEPTH = 8
+const TICK_MS = 1000
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
-function errorText(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+export interface RunOptions {
+  readonly color: boolean
+  /** Only ASCII reaches the terminal. */
+  readonly ascii: boolean
+  readonly services: TuiServices | null
 }
 
 /** Owns the terminal from `start` until its promise settles. */
@@ -35,26 +38,36 @@ export class TuiRun {
   readonly #compositor: Compositor
   readonly #paint: Paint
   readonly #keys = new KeyDecoder()
+  readonly #asker: Asker
   #screen: InkScreen | null = null
   #ready: { readonly session: Session; state: TuiState } | null = null
   #progress: LoadProgress = { text: 'opening …', fraction: null }
   #escape: NodeJS.Timeout | undefined
   #suspended: NodeJS.Timeout | undefined
-  #asking = false
-  #askingStacks = false
-  #refreshing = false
+  #ticker: NodeJS.Timeout | undefined
+  /** When a live target was read last, and what was sent to the clipboard last. */
+  #readAt = 0
+  #copied = 0
   #over = false
   #resolve!: (ending: TuiEnding) => void
   #reject!: (error: unknown) => void
 
-  constructor(streams: TerminalStreams, color: boolean) {
+  constructor(streams: TerminalStreams, { color, ascii, services }: RunOptions) {
     this.#paint = paintFor(color)
+    this.#asker = new Asker({
+      questions: QUESTIONS,
+      services,
+      act: (action) => {
+        this.#act(action)
+        this.#draw()
+      },
+    })
     this.#terminal = new Terminal(streams, {
       input: (text) => this.#onInput(text),
       resize: () => this.#onResize(),
       gone: () => this.#end('SIGHUP'),
     })
-    this.#compositor = new Compositor(this.#terminal.size, (text) => this.#terminal.send(text))
+    this.#compositor = new Compositor(this.#terminal.size, (text) => this.#terminal.send(text), ascii)
   }
 
   /** Settles when the user leaves, or when something fails that nobody else handles. */
@@ -107,6 +120,8 @@ export class TuiRun {
     this.#over = true
     clearTimeout(this.#escape)
     clearInterval(this.#suspended)
+    clearInterval(this.#ticker)
+    this.#asker.stop()
     this.#terminal.leave()
     this.#screen?.unmount()
     for (const signal of SIGNALS) process.off(signal, this.#onSignal)
@@ -118,6 +133,22 @@ export class TuiRun {
   #onOpened(session: Session): void {
     if (this.#over) return
     this.#ready = { session, state: initialState(session, this.#terminal.size) }
+    this.#readAt = performance.now()
+    if (session.isLive) {
+      this.#ticker = setInterval(() => this.#tick(), TICK_MS)
+      this.#tick()
+    }
+    this.#draw()
+  }
+
+  /** Says what a live target does, and looks at it again when it is time. */
+  #tick(): void {
+    if (!this.#ready) return
+    const { session, state } = this.#ready
+    const ageSeconds = Math.floor((performance.now() - this.#readAt) / 1000)
+    this.#act({ type: 'tick', live: { process: session.processState(), ageSeconds } })
+    const isDue = state.everySeconds !== null && ageSeconds >= state.everySeconds
+    if (isDue && !state.refreshing && !state.dialog) this.#act({ type: 'key', key: 'refresh' })
     this.#draw()
   }
 
@@ -168,6 +199,14 @@ export class TuiRun {
     if (!session || !state || this.#over) return
     const next = reduce(state, action, session)
     this.#ready = { session, state: next }
+    if (action.type === 'refreshed') {
+      this.#readAt = performance.now()
+      this.#act({ type: 'tick', live: { process: session.processState(), ageSeconds: 0 } })
+    }
+    if (next.copied && next.copied.serial !== this.#copied) {
+      this.#copied = next.copied.serial
+      this.#terminal.copy(next.copied.text)
+    }
     if (next.ended) this.#end(next.ended)
   }
 
@@ -180,12 +219,11 @@ export class TuiRun {
     else {
       const { session, state } = this.#ready
       this.#screen.showFrame(chromeOf(state, session, this.#paint))
-      const body = state.help ? [] : paneOf(state.pane).rows(state, session, this.#paint)
+      this.#terminal.mouse = state.mouse
+      const body = bodyRows(state, session, this.#paint)
       this.#compositor.paint(body, ROWS_ABOVE)
     }
-    this.#askSymbols()
-    this.#askStacks()
-    this.#refresh()
+    if (this.#ready) this.#asker.update(this.#ready.state, this.#ready.session)
   }
 
   #drawOnly(show: (screen: InkScreen) => void, below: readonly string[] = []): void {
@@ -194,52 +232,6 @@ export class TuiRun {
     this.#compositor.paint(
       rows.map((row) => clip(row, this.#terminal.size.columns)),
       rows.length > 0 ? OPENING_ROWS : 0,
-    )
-  }
-
-  #askSymbols(): void {
-    if (!this.#ready || this.#asking || this.#ready.state.pane !== 'memory') return
-    const { session, state } = this.#ready
-    const values = wantedSymbols(state, session).slice(0, SYMBOLS_AT_ONCE)
-    if (values.length === 0) return
-    this.#asking = true
-    const answer = (symbols: readonly (string | null)[], error: string | null) => {
-      this.#asking = false
-      const found = new Map(values.map((value, index) => [value, symbols[index] ?? null]))
-      this.#act({ type: 'symbols', found, error })
-      this.#draw()
-    }
-    session.symbolsOf(values).then(
-      (symbols) => answer(symbols, null),
-      (error: unknown) => answer([], errorText(error)),
-    )
-  }
-
-  #askStacks(): void {
-    if (!this.#ready || this.#askingStacks || !wantsStacks(this.#ready.state)) return
-    this.#askingStacks = true
-    const answer = (stacks: ReadonlyMap<number, readonly string[]>, error: string | null) => {
-      this.#askingStacks = false
-      this.#act({ type: 'stacks', stacks, error })
-      this.#draw()
-    }
-    this.#ready.session.stacks(STACK_DEPTH).then(
-      (stacks) => answer(stacks, null),
-      (error: unknown) => answer(new Map(), errorText(error)),
-    )
-  }
-
-  #refresh(): void {
-    if (!this.#ready?.state.refreshing || this.#refreshing) return
-    this.#refreshing = true
-    const answer = (error: string | null) => {
-      this.#refreshing = false
-      this.#act({ type: 'refreshed', error })
-      this.#draw()
-    }
-    this.#ready.session.refresh().then(
-      () => answer(null),
-      (error: unknown) => answer(errorText(error)),
     )
   }
 }

@@ -1,18 +1,34 @@
 // What the TUI knows besides the session: plain data, changed only by the reducer in reduce.ts.
 import type { Address } from '../../memory/address.js'
+import type { Report } from '../../report/report.js'
 import type { Session } from '../../session/session.js'
+import type { Action } from './actions.js'
+import type { ChunksState } from './chunks/chunks-state.js'
+import type { Dialog } from './dialog.js'
+import type { HeapMapState } from './heap-map/heap-map-state.js'
 import type { Key } from './keys.js'
 import type { Paint } from './paint.js'
+import type { Prompt, Typed } from './prompt.js'
 
 export interface Size {
   readonly columns: number
   readonly rows: number
 }
 
-export type PaneId = 'overview' | 'arenas' | 'memory' | 'threads' | 'findings' | 'regions'
+export type PaneId =
+  | 'overview'
+  | 'arenas'
+  | 'heap-map'
+  | 'chunks'
+  | 'memory'
+  | 'threads'
+  | 'findings'
+  | 'regions'
 
 /** Columns that the arena table sorts by; `ring` is glibc's own order. */
 export type ArenaSort = 'ring' | 'system' | 'in use' | 'free' | 'threads' | 'use'
+export type ThreadSort = 'thread' | 'arena' | 'bytes' | 'chunks' | 'name'
+export type RegionSort = 'address' | 'size' | 'resident' | 'category' | 'path'
 
 /** A sorted list with a cursor; `top` is the first row on the screen. */
 export interface ListState<Sort extends string> {
@@ -20,10 +36,16 @@ export interface ListState<Sort extends string> {
   readonly top: number
   readonly sort: Sort
   readonly reversed: boolean
+  /** Names the row under the cursor: it stays there when a refresh moves rows. Null before anything was moved. */
+  readonly key: string | null
+  /** Only rows that hold this text are shown; all when it is empty. */
+  readonly filter: string
 }
 
-export type ThreadSort = 'thread' | 'arena' | 'bytes' | 'chunks' | 'name'
-export type RegionSort = 'address' | 'size' | 'resident' | 'category' | 'path'
+export interface ArenasState extends ListState<ArenaSort> {
+  /** Indexes of the arenas whose heaps are shown. */
+  readonly unfolded: ReadonlySet<number>
+}
 
 /** `detail`: the first row shown of the finding under the cursor, null while the list is shown. */
 export interface FindingsState {
@@ -32,19 +54,23 @@ export interface FindingsState {
   readonly detail: number | null
 }
 
-/** A list with a cursor of which `top` is the first row on the screen. */
-export interface ArenasState {
-  readonly cursor: number
-  readonly top: number
-  readonly sort: ArenaSort
-  readonly reversed: boolean
-}
-
 export interface MemoryState {
   /** First row on the screen, and the word under the cursor. */
   readonly top: Address
   readonly cursor: Address
-  readonly view: 'bytes' | 'words'
+  readonly view: 'bytes' | 'words' | 'chunks'
+}
+
+/** What is looked for in memory, and how far the search is. */
+export interface FindState {
+  readonly text: string
+  readonly from: Address
+  readonly direction: 1 | -1
+  readonly isRunning: boolean
+  /** 0 … 1. */
+  readonly fraction: number
+  /** Tells one search from the next. */
+  readonly serial: number
 }
 
 /** Where Esc goes back to. */
@@ -52,11 +78,21 @@ export interface Place {
   readonly pane: PaneId
   readonly memory: MemoryState
   readonly findings: FindingsState
+  readonly heapMap: HeapMapState
+  readonly chunks: Pick<ChunksState, 'filter' | 'sort' | 'reversed' | 'cursor' | 'top'>
 }
 
 export interface Notice {
   readonly kind: 'note' | 'error'
   readonly text: string
+}
+
+/** A live target as the last tick saw it. */
+export interface LiveState {
+  /** `running`, `sleeping`, `stopped`, `gone`; null: not known. */
+  readonly process: string | null
+  /** Seconds since it was read. */
+  readonly ageSeconds: number
 }
 
 /** How the user left. */
@@ -67,39 +103,41 @@ export interface TuiState {
   readonly pane: PaneId
   readonly overview: { readonly top: number }
   readonly arenas: ArenasState
+  readonly heapMap: HeapMapState
+  readonly chunks: ChunksState
   readonly memory: MemoryState
   readonly threads: ListState<ThreadSort>
   readonly findings: FindingsState
   readonly regions: ListState<RegionSort>
   readonly history: readonly Place[]
-  /** The text typed after `:`; null when the prompt is closed. */
-  readonly prompt: string | null
+  /** Null when no prompt is open. */
+  readonly prompt: Prompt | null
+  readonly typed: Typed
+  readonly find: FindState | null
+  readonly dialog: Dialog | null
   readonly help: boolean
   readonly notice: Notice | null
   /** True asks the runtime for session.refresh(), until its answer comes back as an action. */
   readonly refreshing: boolean
+  /** Seconds between refreshes of a live target; null: only when asked. */
+  readonly everySeconds: number | null
+  readonly live: LiveState | null
+  /** Set while the heaps are still being read. */
+  readonly loading: { readonly text: string; readonly fraction: number } | null
+  /** The report that the panes were settled on, and the one before a refresh, whose differences are marked. */
+  readonly report: Report
+  readonly before: Report | null
   /** Answers of session.symbolsOf so far. */
   readonly symbols: ReadonlyMap<bigint, string | null>
   /** The answer of session.stacks: functions by tid; null until it came. */
   readonly stacks: ReadonlyMap<number, readonly string[]> | null
+  /** A report to be written: its format and file. */
+  readonly exporting: { readonly format: string; readonly file: string } | null
+  /** For the clipboard of the terminal; the runtime sends it once. */
+  readonly copied: { readonly text: string; readonly serial: number } | null
+  readonly mouse: boolean
   readonly ended: Ending | null
 }
-
-export type Action =
-  | { readonly type: 'key'; readonly key: Key }
-  | { readonly type: 'resize'; readonly size: Size }
-  /** An error comes with null for every value that was asked for, so that they are not asked for again. */
-  | {
-      readonly type: 'symbols'
-      readonly found: ReadonlyMap<bigint, string | null>
-      readonly error: string | null
-    }
-  | {
-      readonly type: 'stacks'
-      readonly stacks: ReadonlyMap<number, readonly string[]>
-      readonly error: string | null
-    }
-  | { readonly type: 'refreshed'; readonly error: string | null }
 
 /** A key or keys and what they do, for the footer and the help. */
 export interface KeyHelp {
@@ -107,20 +145,38 @@ export interface KeyHelp {
   readonly does: string
 }
 
+/** What `y` and `Y` copy: the address and the whole of what the cursor is on. */
+export interface Copyable {
+  readonly address: string | null
+  readonly row: string | null
+}
+
 /** One pane: pure functions of state, session and the room it gets. */
 export interface Pane {
   readonly id: PaneId
   readonly title: string
+  /** Title where there is little room. */
+  readonly shortTitle?: string
   readonly help: readonly KeyHelp[]
   /** What the footer shows, most useful first. */
   readonly hints: readonly KeyHelp[]
   /** The state after the key, or null when the pane does not know the key. */
   onKey(state: TuiState, key: Key, session: Session): TuiState | null
+  /** The state after a click on row `row` (from 0) of the body; absent: clicks do nothing. */
+  onClick?(state: TuiState, row: number, column: number, session: Session): TuiState
+  /** The state with only the rows that match `text`; absent: `/` looks for bytes instead. */
+  onFilter?(state: TuiState, text: string, session: Session): TuiState
+  /** The filter that is set, for the prompt. */
+  filterOf?(state: TuiState): string
   /** The state with this pane's cursor inside its list and on the screen; after a resize or a refresh. */
   settle(state: TuiState, session: Session): TuiState
   /** At most `bodySize(state).rows` rows of at most its columns, coloured by `paint`. */
   rows(state: TuiState, session: Session, paint: Paint): string[]
+  /** What the cursor is on. */
+  copyable?(state: TuiState, session: Session): Copyable
 }
+
+export type { Action }
 
 /** Header and tabs above every pane, status and keys below it. */
 export const ROWS_ABOVE = 2

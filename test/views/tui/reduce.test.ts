@@ -53,7 +53,8 @@ t.test('keys', async (t) => {
   t.same(decode('\x1b\x1b[B'), ['escape', 'down'])
   t.same(decode('\r\t\x7f\x03\x04é日'), ['enter', 'tab', 'backspace', 'ctrl-c', 'ctrl-d', 'é', '日'])
   t.same(decode('\x1b[H\x1b[4~\x1b[1;5C\x1bOM'), ['home', 'end', 'right', 'enter'])
-  t.same(decode('\x1b[15~\x1b[<0;3;4Mx'), ['x'], 'what it does not know is dropped')
+  t.same(decode('\x1b[15~\x1b[<35;3;4M\x1b[<0;3;4mx'), ['x'], 'what it does not know is dropped')
+  t.same(decode('\x1b[<0;3;4M\x1b[<64;1;1M\x1b[<69;1;1M'), ['click 3 4', 'wheel-up', 'wheel-down'])
   t.same(decode('\0'), [])
 })
 
@@ -63,13 +64,12 @@ t.test('panes', async (t) => {
   t.equal(start.pane, 'overview')
   t.equal(start.memory.cursor, MAIN_HEAP)
   t.equal(press(start, session, 'tab').pane, 'arenas')
-  t.equal(press(start, session, ...Array(6).fill('tab')).pane, 'overview')
+  t.equal(press(start, session, ...Array(8).fill('tab')).pane, 'overview')
   t.equal(press(start, session, 'shift-tab').pane, 'regions')
   t.same(
-    ['4', '5', '6'].map((key) => press(start, session, key).pane),
-    ['threads', 'findings', 'regions'],
+    ['3', '4', '5', '6', '7', '8'].map((key) => press(start, session, key).pane),
+    ['heap-map', 'chunks', 'memory', 'threads', 'findings', 'regions'],
   )
-  t.equal(press(start, session, '3').pane, 'memory')
   t.equal(press(start, session, '9').pane, 'overview', 'no such pane')
   t.equal(press(start, session, 'enter').pane, 'arenas')
   t.equal(press(start, session, 'enter', 'escape').pane, 'overview')
@@ -103,7 +103,7 @@ t.test('arenas', async (t) => {
   t.match(press(end, session, 'pageup', 'k').arenas, { cursor: 63 - 19 })
   t.match(press(end, session, 'g').arenas, { cursor: 0, top: 0 })
 
-  const opened = press(start, session, 'enter')
+  const opened = press(start, session, 'm')
   t.equal(opened.pane, 'memory')
   t.equal(opened.memory.cursor, heapAddress(61), 'the arena with the most free memory comes first')
   const back = press(opened, session, 'escape')
@@ -115,9 +115,9 @@ t.test('arenas', async (t) => {
   t.same(sorts, ['system', 'in use', 'threads', 'use', 'ring'])
   const ring = press(start, session, 's', 's', 's', 's', 's')
   t.equal(ring.arenas.cursor, 61, 'the same arena stays under the cursor')
-  t.equal(press(ring, session, 'g', 'enter').memory.cursor, MAIN_HEAP)
-  t.equal(press(ring, session, 'S', 'g', 'enter').memory.cursor, heapAddress(63), 'turned round')
-  const unknown = press(start, session, 'G', 'enter')
+  t.equal(press(ring, session, 'g', 'm').memory.cursor, MAIN_HEAP)
+  t.equal(press(ring, session, 'S', 'g', 'm').memory.cursor, heapAddress(63), 'turned round')
+  const unknown = press(start, session, 'G', 'm')
   t.equal(unknown.memory.cursor, heapAddress(17), 'an unknown number sorts last')
 
   const small = reduce(end, { type: 'resize', size: { columns: 40, rows: 10 } }, session)
@@ -131,7 +131,7 @@ t.test('arenas', async (t) => {
 
 t.test('memory: moving', async (t) => {
   const session = new FakeSession()
-  const start = press(initialState(session, SIZE), session, '3')
+  const start = press(initialState(session, SIZE), session, '5')
   t.equal(press(start, session, 'j', 'j').memory.cursor, MAIN_HEAP + 32n)
   t.equal(press(start, session, 'l').memory.cursor, MAIN_HEAP + 8n)
   t.equal(press(start, session, 'l', 'j', 'h').memory.cursor, MAIN_HEAP + 16n)
@@ -153,7 +153,7 @@ t.test('memory: moving', async (t) => {
 
 t.test('memory: chunks', async (t) => {
   const session = new FakeSession()
-  const start = press(initialState(session, SIZE), session, '3')
+  const start = press(initialState(session, SIZE), session, '5')
   t.equal(press(start, session, ']').memory.cursor, MAIN_HEAP + 32n)
   t.equal(press(start, session, ']', ']').memory.cursor, MAIN_HEAP + 80n)
   t.equal(
@@ -173,8 +173,8 @@ t.test('memory: going somewhere and back', async (t) => {
   t.match(go('7f8f98000010'), { pane: 'memory', memory: { cursor: heapAddress(1) + 16n } })
   t.match(go('0x7F8F98000010 + 0x8'), { memory: { cursor: heapAddress(1) + 24n } })
   t.match(go('7f8f98000015'), { memory: { cursor: heapAddress(1) + 16n, top: heapAddress(1) + 16n } })
-  t.match(go('arena 3'), { memory: { cursor: heapAddress(3) } })
-  t.match(go('arena main'), { memory: { cursor: MAIN_HEAP } })
+  t.equal(press(go('arena 3'), session, 'm').memory.cursor, heapAddress(3))
+  t.equal(press(go('arena main'), session, 'm').memory.cursor, MAIN_HEAP)
   t.match(go('arenas'), { pane: 'arenas' })
   t.match(go('help'), { help: true })
   t.match(go('q'), { ended: 'quit' })
@@ -186,13 +186,13 @@ t.test('memory: going somewhere and back', async (t) => {
     ['8 - 10', /between 0 and/],
     ['arena 64', /no arena 64: there are 64, from 0 to 63/],
     ['arena x', /no arena x/],
-    ['\x1b[2J wat', /is not an address/],
+    ['\x1b[2J wat', /is no address and no command/],
   ] as const) {
     const state = typed(start, session, `:${text}`, 'enter')
     t.match(state, { pane: 'overview', prompt: null, notice: { kind: 'error', text: says } }, text)
   }
-  t.equal(typed(start, session, ':12', 'backspace').prompt, '1')
-  t.equal(typed(start, session, ':12', 'ctrl-u').prompt, '')
+  t.equal(typed(start, session, ':12', 'backspace').prompt?.text, '1')
+  t.equal(typed(start, session, ':12', 'ctrl-u').prompt?.text, '')
   t.equal(typed(start, session, ':', 'backspace').prompt, null)
   t.equal(typed(start, session, ':12q', 'escape').prompt, null)
 
@@ -201,10 +201,10 @@ t.test('memory: going somewhere and back', async (t) => {
   t.equal(followed.memory.cursor, 0x7fb2401d2cc0n, 'Enter follows the pointer')
   t.match(press(followed, session, 'escape').memory, { cursor: 0x55d0c1a00060n })
   t.match(press(followed, session, 'escape', 'backspace'), { pane: 'overview', history: [] })
-  t.match(press(start, session, '3', 'enter').notice, { kind: 'error', text: /0x0 is no pointer/ })
-  t.match(press(start, session, '3', 'G', 'enter').notice, { kind: 'error', text: /could not be read/ })
+  t.match(press(start, session, '5', 'enter').notice, { kind: 'error', text: /0x0 is no pointer/ })
+  t.match(press(start, session, '5', 'G', 'enter').notice, { kind: 'error', text: /could not be read/ })
   t.equal(
-    press(press(start, session, '3', 'enter'), session, 'j').notice,
+    press(press(start, session, '5', 'enter'), session, 'j').notice,
     null,
     'the next key clears the line',
   )
@@ -226,7 +226,7 @@ t.test('memory: symbols are asked for once, for pointers, in the words view', as
 
 t.test('threads', async (t) => {
   const session = new FakeSession()
-  const start = press(initialState(session, SIZE), session, '4')
+  const start = press(initialState(session, SIZE), session, '6')
   t.ok(wantsStacks(start))
   const stacks = await session.stacks()
   const told = reduce(start, { type: 'stacks', stacks, error: null }, session)
@@ -242,11 +242,11 @@ t.test('threads', async (t) => {
   const opened = press(told, session, 'enter')
   t.equal(opened.pane, 'arenas', 'the thread whose tcache keeps most comes first')
   t.equal(
-    press(opened, session, 'enter').memory.cursor,
+    press(opened, session, 'm').memory.cursor,
     largest.arena === 0 ? MAIN_HEAP : heapAddress(largest.arena!),
     'its arena is under the cursor',
   )
-  t.match(press(opened, session, 'enter', 'escape', 'escape'), { pane: 'threads', threads: { cursor: 0 } })
+  t.match(press(opened, session, 'm', 'escape', 'escape'), { pane: 'threads', threads: { cursor: 0 } })
   const none = press(told, session, 'G', 'enter')
   t.match(none, { pane: 'threads', threads: { cursor: 69 }, notice: { text: /no arena of thread 1069/ } })
   t.match(press(told, session, 'G', 'S').threads, { reversed: true, cursor: 69 }, 'unknown stays last')
@@ -258,12 +258,12 @@ t.test('threads', async (t) => {
   const again = reduce(told, { type: 'refreshed', error: null }, live)
   t.ok(wantsStacks(again), 'a refresh asks again')
   const without = new FakeSession({ report: { heap: null } })
-  t.match(press(initialState(without, SIZE), without, '4', 'j', 'enter').notice, { text: /no thread/ })
+  t.match(press(initialState(without, SIZE), without, '6', 'j', 'enter').notice, { text: /no thread/ })
 })
 
 t.test('findings', async (t) => {
   const session = new FakeSession()
-  const start = press(initialState(session, SIZE), session, '5')
+  const start = press(initialState(session, SIZE), session, '7')
   t.match(start.findings, { cursor: 0, detail: null })
   const opened = press(start, session, 'enter')
   t.match(opened, { pane: 'findings', findings: { detail: 0 } })
@@ -288,15 +288,15 @@ t.test('findings', async (t) => {
   const pinned = { label: 'pinned in arena 9', value: '2 MiB, used by worker (7)', unit: 'text' } as const
   const of = (rule: string, evidence = bloat!.evidence) =>
     new FakeSession({ report: { findings: [{ ...bloat!, rule, evidence }] } })
-  const to = (other: FakeSession) => press(initialState(other, SIZE), other, '5', 'enter', 'enter')
+  const to = (other: FakeSession) => press(initialState(other, SIZE), other, '7', 'enter', 'enter')
   t.match(to(of('tcache-hoarding')), { pane: 'threads' })
   t.match(to(of('mmapped-near-limit')), { pane: 'regions' })
   t.match(to(of('idle-arenas')), { pane: 'arenas', arenas: { sort: 'threads', reversed: true } })
   t.match(to(of('corruption')), { pane: 'memory', memory: { cursor: heapAddress(17) + 0x1000n } })
   const nine = of('pinned-fragmentation', [pinned])
-  t.equal(press(to(nine), nine, 'enter').memory.cursor, heapAddress(9), 'the arena that is named')
+  t.equal(press(to(nine), nine, 'm').memory.cursor, heapAddress(9), 'the arena that is named')
   const none = new FakeSession({ report: { findings: [] } })
-  t.match(press(initialState(none, SIZE), none, '5', 'enter').notice, { text: /no finding/ })
+  t.match(press(initialState(none, SIZE), none, '7', 'enter').notice, { text: /no finding/ })
   const fewer = reduce(
     { ...opened, findings: { cursor: 1, top: 0, detail: 3 } },
     { type: 'refreshed', error: null },
@@ -309,7 +309,7 @@ t.test('every rule of the report leads somewhere that exists', async (t) => {
   const base = new FakeSession().report.findings[1]!
   for (const { name } of RULES) {
     const session = new FakeSession({ report: { findings: [{ ...base, rule: name }] } })
-    const state = press(initialState(session, SIZE), session, '5', 'enter', 'enter')
+    const state = press(initialState(session, SIZE), session, '7', 'enter', 'enter')
     t.not(state.pane, 'findings', name)
     t.equal(press(state, session, 'escape').pane, 'findings')
   }
@@ -317,7 +317,7 @@ t.test('every rule of the report leads somewhere that exists', async (t) => {
 
 t.test('regions', async (t) => {
   const session = new FakeSession()
-  const start = press(initialState(session, SIZE), session, '6')
+  const start = press(initialState(session, SIZE), session, '8')
   t.match(start.regions, { cursor: 0, sort: 'address' })
   const memory = press(start, session, 'j', 'enter')
   t.match(memory, { pane: 'memory', memory: { cursor: MAIN_HEAP } })
@@ -330,7 +330,7 @@ t.test('regions', async (t) => {
   const sorts = [1, 2, 3, 4, 5].map((many) => press(start, session, ...Array(many).fill('s')).regions.sort)
   t.same(sorts, ['size', 'resident', 'category', 'path', 'address'])
   const none = new FakeSession({ pieces: [] })
-  t.match(press(initialState(none, SIZE), none, '6', 'j', 'G', 'enter').notice, { text: /no region/ })
+  t.match(press(initialState(none, SIZE), none, '8', 'j', 'G', 'enter').notice, { text: /no region/ })
 })
 
 t.test('100,000 regions: a key looks at the rows on the screen only', async (t) => {
@@ -346,7 +346,7 @@ t.test('100,000 regions: a key looks at the rows on the screen only', async (t) 
     },
   }))
   const session = new FakeSession({ pieces })
-  let state = press(initialState(session, SIZE), session, '6', 's', 's', 's')
+  let state = press(initialState(session, SIZE), session, '8', 's', 's', 's')
   looked = 0
   for (const key of ['G', 'pageup', 'k', 'j', 'g', 'pagedown', 'G']) {
     state = press(state, session, key)
@@ -404,6 +404,20 @@ t.test('whatever is pressed, the cursor stays on the screen and on mapped memory
     '5',
     '6',
     '7',
+    '8',
+    'c',
+    'm',
+    '+',
+    '-',
+    'f',
+    '/',
+    'n',
+    'y',
+    ' ',
+    'R',
+    'wheel-down',
+    'click 20 9',
+    'click 30 2',
     'backspace',
   ]
   const action = fc.oneof(

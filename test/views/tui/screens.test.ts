@@ -11,6 +11,9 @@ import { type Paint, paintFor } from '../../../src/views/tui/paint.js'
 import { wantedSymbols } from '../../../src/views/tui/panes/memory-dump.js'
 import { wantsStacks } from '../../../src/views/tui/panes/threads.js'
 import { paneOf } from '../../../src/views/tui/panes.js'
+import { chunksQuestion } from '../../../src/views/tui/questions/chunks.js'
+import { heapPagesQuestion } from '../../../src/views/tui/questions/heap-pages.js'
+import type { Question } from '../../../src/views/tui/questions/question.js'
 import { initialState, reduce } from '../../../src/views/tui/reduce.js'
 import { ROWS_ABOVE, type Size, type TuiState } from '../../../src/views/tui/tui-state.js'
 import { FakeSession } from '../../fakes/fake-session.js'
@@ -37,11 +40,21 @@ function screenOf(state: TuiState, session: FakeSession, paint: Paint = paintFor
   return rows
 }
 
+/** The state with the question's answers, when it is asked. */
+async function answered(state: TuiState, session: FakeSession, question: Question): Promise<TuiState> {
+  if (question.wanted(state, session) === null) return state
+  const { signal } = new AbortController()
+  const action = await question.ask(state, { session, services: null, signal, act: () => undefined })
+  return reduce(state, action!, session)
+}
+
 async function stateAfter(session: FakeSession, size: Size, keys: readonly string[]): Promise<TuiState> {
-  const state = keys.reduce(
-    (next, key) => reduce(next, { type: 'key', key }, session),
-    initialState(session, size),
-  )
+  let state = initialState(session, size)
+  for (const key of keys) {
+    state = reduce(state, { type: 'key', key }, session)
+    for (const question of [chunksQuestion, heapPagesQuestion])
+      state = await answered(state, session, question)
+  }
   const values = wantedSymbols(state, session)
   const symbols = await session.symbolsOf(values)
   const found = new Map(values.map((value, index) => [value, symbols[index]!]))
@@ -55,21 +68,30 @@ const SCREENS: Readonly<Record<string, readonly string[]>> = {
   'overview-end': ['G'],
   arenas: ['2'],
   'arenas-end': ['2', 'G'],
-  'memory-bytes': ['3', 'j', 'l'],
-  'memory-words': ['3', 'w', ...':55d0c1a00060', 'enter'],
-  'memory-hole': ['3', 'k', 'k', 'k', 'k', 'j', 'j'],
+  'arenas-unfolded': ['2', ' ', 'j'],
+  'arenas-filtered': ['2', ...'/7f8f9', 'enter'],
+  'heap-map': [...':arena 3', 'enter', 'enter', 'l', 'j'],
+  'heap-map-fine': [...':arena 3', 'enter', 'enter', '+', '+', 'G'],
+  chunks: ['4', 'j'],
+  'chunks-by-size': ['4', 's', 'f', 'f', 'f'],
+  'chunks-none': ['4', ...'/min 1T', 'enter'],
+  'memory-bytes': ['5', 'j', 'l'],
+  'memory-words': ['5', 'w', ...':55d0c1a00060', 'enter'],
+  'memory-hole': ['5', 'k', 'k', 'k', 'k', 'j', 'j'],
   'memory-unsaved': [...':7f8f9c001ff0', 'enter', 'j'],
-  'memory-error': [...':41414141', 'enter', '3'],
-  prompt: ['3', ...':arena 3'],
-  help: ['3', '?'],
-  threads: ['4'],
-  'threads-end': ['4', 's', 's', 's', 's', 'G'],
-  findings: ['5'],
-  'findings-detail': ['5', 'enter', 'j'],
-  'findings-note': ['5', 'G'],
-  regions: ['6'],
-  'regions-by-size': ['6', 's', 's', 'j'],
-  'help-findings': ['5', '?'],
+  'memory-error': [...':41414141', 'enter', '5'],
+  'memory-chunks': ['5', 'c', 'j', 'j'],
+  prompt: ['5', ...':arena 3'],
+  'prompt-choices': ['5', ...':e', 'tab'],
+  help: ['5', '?'],
+  threads: ['6'],
+  'threads-end': ['6', 's', 's', 's', 's', 'G'],
+  findings: ['7'],
+  'findings-detail': ['7', 'enter', 'j'],
+  'findings-note': ['7', 'G'],
+  regions: ['8'],
+  'regions-by-size': ['8', 's', 's', 'j'],
+  'help-findings': ['7', '?'],
 }
 
 for (const size of SIZES) {
@@ -125,16 +147,19 @@ t.test('targets with little to show', async (t) => {
     },
   })
   empty.nextMapped = () => null
+  empty.chunkBatches = function* () {}
   const rows = async (...keys: string[]) =>
     screenOf(await stateAfter(empty, SIZES[0]!, keys), empty).join('\n')
   t.match(await rows(), /no glibc malloc was found/)
   t.match(await rows('2', 'j'), /no malloc arenas/)
-  t.match(await rows('3', 'j', 'G', 'g', 'l', 'h', 'w', ']', 'pagedown', 'k', 'x'), /has no memory to show/)
-  t.match(await rows('4', 'j', 'enter'), /nothing is known of threads/)
-  t.match(await rows('5', 'j', 'enter', 'l'), /no rule found anything/)
+  t.match(await rows('3', 'j', 'G', '+', ']', 'enter'), /no heap of malloc/)
+  t.match(await rows('4', 'j', 'G', 's', 'f', 'enter'), /no such chunk/)
+  t.match(await rows('5', 'j', 'G', 'g', 'l', 'h', 'w', ']', 'pagedown', 'k', 'x'), /has no memory to show/)
+  t.match(await rows('6', 'j', 'enter'), /nothing is known of threads/)
+  t.match(await rows('7', 'j', 'enter', 'l'), /no rule found anything/)
   t.match(
     screenOf(
-      await stateAfter(new FakeSession({ pieces: [] }), SIZES[0]!, ['6', 'j', 'enter']),
+      await stateAfter(new FakeSession({ pieces: [] }), SIZES[0]!, ['8', 'j', 'enter']),
       new FakeSession({ pieces: [] }),
     ).join('\n'),
     /nothing is mapped/,
@@ -142,7 +167,7 @@ t.test('targets with little to show', async (t) => {
   for (const isLive of [true, false]) {
     const mute = new FakeSession({ isLive, stacks: async () => new Map() })
     const says = isLive ? /what it is doing is not known/ : /that takes gdb and the program/
-    t.match(screenOf(await stateAfter(mute, SIZES[1]!, ['4']), mute).join('\n'), says, 'no stacks')
+    t.match(screenOf(await stateAfter(mute, SIZES[1]!, ['6']), mute).join('\n'), says, 'no stacks')
   }
   const report = new FakeSession().report
   const core = new FakeSession({

@@ -1,57 +1,108 @@
-// Pane 2: every arena with what it holds, what of it is in use, and who is attached.
-
+// Pane 2: every arena with what it holds, what of it is in use, and who is attached; its heaps unfold below it.
 import { printable } from '../../../format/printable.js'
 import { bytesText, countText } from '../../../format/sizes.js'
-import { hex } from '../../../memory/address.js'
-import type { ReportArena } from '../../../report/report.js'
+import type { Report, ReportArena, ReportHeap } from '../../../report/report.js'
 import type { Session } from '../../../session/session.js'
-import { cell, clip } from '../columns.js'
-import { moveInList, scrollTop } from '../list-motion.js'
-import { enterPane, goToAddress } from '../navigation.js'
-import type { Paint } from '../paint.js'
-import { bodySize, type Pane, type TuiState, withNotice } from '../tui-state.js'
-import { arenaName, arenaText, headingText, SORTS, sortArenas } from './arena-table.js'
+import type { Key } from '../keys.js'
+import { goToAddress, rememberPlace } from '../navigation.js'
+import { type ArenaSort, type ListState, type Pane, type TuiState, withNotice } from '../tui-state.js'
+import { ARENA_COLUMNS, type ArenaRow, arenaName, inUsePercent } from './arena-columns.js'
+import { showHeapMap } from './heap-map.js'
+import { type SortedList, sortedList } from './sorted-list.js'
 
-/** The heading and the line about the arena under the cursor. */
-const FIXED_ROWS = 2
+/** Rows of a report, for the set of unfolded arenas they were made with. */
+const ROWS = new WeakMap<
+  Report,
+  { readonly unfolded: ReadonlySet<number>; readonly rows: readonly ArenaRow[] }
+>()
 
-function pageOf(state: TuiState): number {
-  return Math.max(1, bodySize(state).rows - FIXED_ROWS)
+function rowsOf({ report }: Session, { arenas: { unfolded } }: TuiState): readonly ArenaRow[] {
+  const known = ROWS.get(report)
+  if (known?.unfolded === unfolded) return known.rows
+  const rows = (report.heap?.arenas ?? []).flatMap((arena): ArenaRow[] => [
+    { arena, heap: null, heapIndex: -1, isUnfolded: unfolded.has(arena.index) },
+    ...(unfolded.has(arena.index)
+      ? arena.heaps.map((heap, heapIndex) => ({ arena, heap, heapIndex, isUnfolded: true }))
+      : []),
+  ])
+  ROWS.set(report, { unfolded, rows })
+  return rows
 }
 
-function arenasOf(session: Session): readonly ReportArena[] {
-  return session.report.heap?.arenas ?? []
+const EARLIER = new WeakMap<Report, ReadonlyMap<string, ReportArena>>()
+
+function arenaBefore(report: Report, address: string): ReportArena | undefined {
+  const known =
+    EARLIER.get(report) ?? new Map((report.heap?.arenas ?? []).map((arena) => [arena.address, arena]))
+  EARLIER.set(report, known)
+  return known.get(address)
 }
 
-function sorted(state: TuiState, session: Session): ReportArena[] {
-  return sortArenas(arenasOf(session), state.arenas)
+function detailText({ arena, heap, heapIndex }: ArenaRow): string {
+  if (heap) return heapText(arena, heap, heapIndex)
+  const known = (bytes: number | null) => (bytes === null ? '?' : bytesText(bytes))
+  return [
+    `arena ${arenaName(arena)}${arena.complete ? '' : ' (!) lower bounds'}`,
+    `bins ${known(arena.binnedBytes)}`,
+    `top ${known(arena.topBytes)}`,
+    `fastbins ${known(arena.fastbinBytes)}`,
+    `${arena.freeChunks === null ? '?' : countText(arena.freeChunks)} free chunks`,
+    ...(arena.heaps[0] ? [`first heap ${printable(arena.heaps[0].address)}`] : []),
+    `malloc_state ${printable(arena.address)}`,
+  ].join(' · ')
 }
 
-function withCursor(state: TuiState, session: Session, cursor: number): TuiState {
-  const count = arenasOf(session).length
-  const at = Math.max(0, Math.min(count - 1, cursor))
-  const top = scrollTop(state.arenas.top, at, count, pageOf(state))
-  return { ...state, arenas: { ...state.arenas, cursor: at, top } }
+function heapText(arena: ReportArena, heap: ReportHeap, heapIndex: number): string {
+  return `heap ${heapIndex + 1} of ${arena.heaps.length} of arena ${arenaName(arena)} · ${printable(heap.address)} · ${bytesText(heap.sizeBytes)}`
 }
 
-/** The same arena stays under the cursor when the order changes. */
-function reordered(state: TuiState, session: Session, order: Partial<TuiState['arenas']>): TuiState {
-  const arena = sorted(state, session)[state.arenas.cursor]
-  const next = { ...state, arenas: { ...state.arenas, ...order } }
-  const at = sorted(next, session).findIndex((candidate) => candidate.index === arena?.index)
-  const { sort, reversed } = next.arenas
-  const way = (sort === 'ring') === reversed ? 'largest first' : 'smallest first'
-  return withNotice(
-    withCursor(next, session, at),
-    'note',
-    `sorted by ${sort === 'ring' ? '#' : sort}, ${way}`,
-  )
+const list: SortedList<ArenaRow, ArenaSort> = sortedList<ArenaRow, ArenaSort>({
+  columns: ARENA_COLUMNS,
+  orders: {
+    free: { value: ({ arena }) => arena.freeBytes, first: 'largest' },
+    system: { value: ({ arena }) => arena.systemBytes, first: 'largest' },
+    'in use': { value: ({ arena }) => arena.inUseBytes, first: 'largest' },
+    threads: { value: ({ arena }) => arena.attachedThreads, first: 'largest' },
+    use: { value: ({ arena }) => inUsePercent(arena), first: 'largest' },
+    ring: { value: ({ arena }) => arena.index, first: 'smallest', name: '#' },
+  },
+  items: rowsOf,
+  list: (state) => state.arenas,
+  with: (state, arenas: ListState<ArenaSort>) => ({ ...state, arenas: { ...state.arenas, ...arenas } }),
+  key: ({ arena, heap }) => (heap ? `${arena.address} ${heap.address}` : arena.address),
+  address: ({ arena, heap }) => printable(heap?.address ?? arena.address),
+  detail: detailText,
+  earlier: ({ arena, heap, heapIndex, isUnfolded }, before) => {
+    const then = heap ? undefined : arenaBefore(before, arena.address)
+    return then && { arena: then, heap: null, heapIndex, isUnfolded }
+  },
+})
+
+function folded(state: TuiState, session: Session, index: number, isUnfolded: boolean): TuiState {
+  const unfolded = new Set(state.arenas.unfolded)
+  if (isUnfolded) unfolded.add(index)
+  else unfolded.delete(index)
+  return list.settle({ ...state, arenas: { ...state.arenas, unfolded } }, session)
 }
 
+/** Deeper: an arena's heaps, a heap's map. */
 function open(state: TuiState, session: Session): TuiState {
-  const arena = sorted(state, session)[state.arenas.cursor]
-  if (!arena) return withNotice(state, 'error', 'there is no arena to open')
-  return goToAddress(state, session, BigInt(arena.heaps[0]?.address ?? arena.address))
+  const row = list.selected(state, session)
+  if (!row) return withNotice(state, 'error', 'there is no arena to open')
+  const { arena, heap, heapIndex } = row
+  if (heap) return showHeapMap(state, arena.index, heapIndex)
+  if (arena.heaps.length === 0)
+    return withNotice(state, 'note', `arena ${arenaName(arena)} has no heap that is known`)
+  if (arena.heaps.length === 1) return showHeapMap(state, arena.index, 0)
+  const next = state.arenas.unfolded.has(arena.index) ? state : folded(state, session, arena.index, true)
+  return list.onKey(next, 'down', session) ?? next
+}
+
+function toMemory(state: TuiState, session: Session): TuiState {
+  const row = list.selected(state, session)
+  if (!row) return withNotice(state, 'error', 'there is no arena to open')
+  const { arena, heap } = row
+  return goToAddress(state, session, BigInt((heap ?? arena.heaps[0])?.address ?? arena.address))
 }
 
 /** Arenas in this order, the first under the cursor, with the way back remembered. */
@@ -60,80 +111,70 @@ export function showArenas(
   session: Session,
   order: Pick<TuiState['arenas'], 'sort' | 'reversed'>,
 ): TuiState {
-  const next = enterPane(state, 'arenas')
-  return withCursor({ ...next, arenas: { ...next.arenas, ...order } }, session, 0)
+  return list.show({ ...rememberPlace(state), pane: 'arenas', notice: null }, session, order)
 }
 
 /** Arenas with arena `index` under the cursor and the way back remembered; an error line when there is none. */
 export function showArena(state: TuiState, session: Session, index: number): TuiState {
-  const at = sorted(state, session).findIndex((arena) => arena.index === index)
-  if (at < 0) return withNotice(state, 'error', `arena ${index} is not among the arenas that were found`)
-  return withCursor(enterPane(state, 'arenas'), session, at)
+  const isIt = ({ arena, heap }: ArenaRow) => heap === null && arena.index === index
+  if (!rowsOf(session, state).some(isIt))
+    return withNotice(state, 'error', `arena ${index} is not among the arenas that were found`)
+  return list.show({ ...rememberPlace(state), pane: 'arenas', notice: null }, session, {}, isIt)
 }
 
-function detailText(arena: ReportArena): string {
-  const heap = arena.heaps[0]
-  const known = (bytes: number | null) => (bytes === null ? '?' : bytesText(bytes))
-  return [
-    `arena ${arenaName(arena)}${arena.complete ? '' : ' (!) lower bounds'}`,
-    `bins ${known(arena.binnedBytes)}`,
-    `top ${known(arena.topBytes)}`,
-    `fastbins ${known(arena.fastbinBytes)}`,
-    `${arena.freeChunks === null ? '?' : countText(arena.freeChunks)} free chunks`,
-    ...(heap ? [`first heap ${hex(BigInt(heap.address))}`] : []),
-    `malloc_state ${printable(arena.address)}`,
-  ].join(' · ')
+function onKey(state: TuiState, key: Key, session: Session): TuiState | null {
+  const row = list.selected(state, session)
+  switch (key) {
+    case 'enter':
+      return open(state, session)
+    case 'm':
+      return toMemory(state, session)
+    case ' ':
+    case 'right':
+    case 'l':
+    case 'left':
+    case 'h': {
+      if (!row) return state
+      const isOpen = state.arenas.unfolded.has(row.arena.index)
+      const wanted = key === ' ' ? !isOpen : key === 'right' || key === 'l'
+      const key0 = row.arena.address
+      const upper = row.heap && !wanted ? { ...state, arenas: { ...state.arenas, key: key0 } } : state
+      return folded(upper, session, row.arena.index, wanted)
+    }
+    default:
+      return list.onKey(state, key, session)
+  }
 }
 
-function arenaRow(arena: ReportArena, selected: boolean, width: number, paint: Paint): string {
-  const { text, used, rest } = arenaText(arena, width)
-  if (selected) return paint.selected(cell(`▸${text} ${used}${rest}`, width))
-  return ` ${arena.complete ? text : paint.error(text)} ${paint.bar(used)}${paint.dim(rest)}`
-}
-
-/** The arenas: `s` sorts, Enter shows the arena's first heap in Memory. */
+/** The arenas: `s` sorts, Enter unfolds the heaps, and shows one as a map. */
 export const arenasPane: Pane = {
   id: 'arenas',
   title: 'Arenas',
   help: [
+    { keys: 'Enter', does: "the arena's heaps, the heap's map" },
+    { keys: 'Space h l', does: 'fold and unfold the heaps' },
+    { keys: 'm', does: 'the first bytes in Memory' },
     { keys: 's S', does: 'sort by the next column, turn the order round' },
-    { keys: 'Enter', does: "the arena's first heap in Memory" },
+    { keys: '/', does: 'only rows with this text' },
+    { keys: '▴ ▾', does: 'what a refresh of a live target changed' },
   ],
   hints: [
-    { keys: 'Enter', does: 'memory' },
+    { keys: 'Enter', does: 'heaps' },
     { keys: 's', does: 'sort' },
-    { keys: 'j k', does: 'move' },
+    { keys: 'm', does: 'memory' },
+    { keys: '/', does: 'filter' },
   ],
-
-  onKey(state, key, session) {
-    if (key === 'enter') return open(state, session)
-    if (key === 'S') return reordered(state, session, { reversed: !state.arenas.reversed })
-    if (key === 's') {
-      const sort = SORTS[(SORTS.indexOf(state.arenas.sort) + 1) % SORTS.length]!
-      return reordered(state, session, { sort, reversed: false })
-    }
-    const cursor = moveInList(key, state.arenas.cursor, arenasOf(session).length, pageOf(state))
-    return cursor === null ? null : withCursor(state, session, cursor)
+  onKey,
+  onClick(state, row, column, session) {
+    const next = list.onClick(state, row, column, session)
+    return next === 'entered' ? open(state, session) : next
   },
-
-  settle: (state, session) => withCursor(state, session, state.arenas.cursor),
-
+  onFilter: list.onFilter,
+  filterOf: list.filterOf,
+  settle: list.settle,
   rows(state, session, paint) {
-    const { columns, rows } = bodySize(state)
-    const arenas = sorted(state, session)
-    if (arenas.length === 0) return ['', ' no malloc arenas were found in this target']
-    const { cursor, top } = state.arenas
-    const page = pageOf(state)
-    const list = arenas
-      .slice(top, top + page)
-      .map((arena, index) => arenaRow(arena, top + index === cursor, columns, paint))
-    while (list.length < page) list.push('')
-    const place = `${cursor + 1}/${arenas.length}`
-    const detail = clip(detailText(arenas[cursor]!), Math.max(0, columns - place.length - 3))
-    return [
-      paint.title(headingText(state.arenas, columns)),
-      ...list,
-      ` ${cell(detail, columns - place.length - 3)} ${paint.dim(place)}`,
-    ].slice(0, rows)
+    const rows = list.rows(state, session, paint)
+    return rows.length > 0 ? rows : ['', ' no malloc arenas were found in this target']
   },
+  copyable: list.copyable,
 }

@@ -1,4 +1,4 @@
-// Pane 5: what the rules found; each with its evidence, what puts it right, and how its rule came to it.
+// Pane 7: what the rules found; each with its evidence, what puts it right, and how its rule came to it.
 import type { Finding } from '../../../findings/finding.js'
 import { explanationParts } from '../../../findings/rule.js'
 import { RULES } from '../../../findings/rules.js'
@@ -129,6 +129,16 @@ export const findingsPane: Pane = {
     { keys: 'Esc', does: 'back' },
   ],
   onKey,
+  onClick(state, row, _column, session) {
+    const { cursor, top, detail } = state.findings
+    const at = top + row - 1
+    if (detail !== null || row < 1 || row > listRows(state, findingsOf(session).length)) return state
+    return at === cursor ? enter(state, session) : withCursor(state, session, at)
+  },
+  copyable(state, session) {
+    const finding = findingsOf(session)[state.findings.cursor]
+    return { address: null, row: finding ? `${finding.title}: ${finding.nextStep}` : null }
+  },
   settle: (state, session) => withCursor(state, session, state.findings.cursor),
 
   rows(state, session, paint) {

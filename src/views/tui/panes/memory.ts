@@ -1,25 +1,36 @@
-// Pane 3: the target's bytes, with malloc's chunks marked and pointers that can be followed.
+// Pane 5: the target's bytes, with malloc's chunks marked and pointers that can be followed.
 import { type Address, address, hex, offset } from '../../../memory/address.js'
 import type { Session } from '../../../session/session.js'
 import { wordValue } from '../dump-text.js'
 import type { Key } from '../keys.js'
 import { isMapped, moveLines, rowStart, topFor, topWithLast } from '../memory-rows.js'
-import { goToAddress, rowBytesOf } from '../navigation.js'
+import { goToAddress, rememberPlace, rowBytesOf } from '../navigation.js'
+import { paintFor } from '../paint.js'
 import { bodySize, type MemoryState, type Pane, type TuiState, withNotice } from '../tui-state.js'
+import { memoryChunkRows, moveChunks, toHeapEnd, withTop } from './memory-chunks.js'
 import { cursorRows } from './memory-cursor.js'
 import { dumpRows, memoryPage } from './memory-dump.js'
+
+const PLAIN = paintFor(false)
 
 function shown(state: TuiState, session: Session, memory: MemoryState): TuiState {
   const top = topFor(session, memory, memoryPage(state), rowBytesOf(state, session, memory.view))
   return { ...state, memory: { ...memory, top } }
 }
 
+/** Chunks on the screen: the heading takes a row. */
+function chunkPage(state: TuiState): number {
+  return Math.max(1, memoryPage(state) - 1)
+}
+
 function byLines(state: TuiState, session: Session, lines: number): TuiState {
+  if (state.memory.view === 'chunks') return moveChunks(state, session, lines, chunkPage(state))
   const bytes = rowBytesOf(state, session)
   return shown(state, session, moveLines(session, state.memory, lines, bytes, session.wordBytes))
 }
 
 function byWords(state: TuiState, session: Session, words: 1 | -1): TuiState {
+  if (state.memory.view === 'chunks') return moveChunks(state, session, words, chunkPage(state))
   const { memory } = state
   const word = session.wordBytes
   if (words < 0 && memory.cursor === 0n) return state
@@ -29,6 +40,7 @@ function byWords(state: TuiState, session: Session, words: 1 | -1): TuiState {
 }
 
 function toEnd(state: TuiState, session: Session, direction: 1 | -1): TuiState {
+  if (state.memory.view === 'chunks') return toHeapEnd(state, session, direction, chunkPage(state))
   const from = direction === 1 ? 0n : (1n << 64n) - 1n
   const mapped = session.nextMapped(address(from), direction)
   if (mapped === null) return state
@@ -41,6 +53,7 @@ function toEnd(state: TuiState, session: Session, direction: 1 | -1): TuiState {
 
 /** To the start of the chunk after (1) or before (-1) the one under the cursor. */
 function byChunk(state: TuiState, session: Session, direction: 1 | -1): TuiState {
+  if (state.memory.view === 'chunks') return moveChunks(state, session, direction, chunkPage(state))
   const { cursor } = state.memory
   const here = session.chunksIn(cursor, offset(cursor, 1))[0]
   if (!here) return withNotice(state, 'error', "no malloc chunk here: [ and ] move inside malloc's heaps")
@@ -68,6 +81,7 @@ function landed(state: TuiState, session: Session, at: Address): TuiState {
 }
 
 function follow(state: TuiState, session: Session): TuiState {
+  if (state.memory.view === 'chunks') return withView(rememberPlace(state), session, 'words')
   const { cursor } = state.memory
   const value = wordValue(session.read(cursor, session.wordBytes), 0, session.wordBytes)
   if (value === null) return withNotice(state, 'error', `the word at ${hex(cursor)} could not be read`)
@@ -76,6 +90,8 @@ function follow(state: TuiState, session: Session): TuiState {
 }
 
 function withView(state: TuiState, session: Session, view: MemoryState['view']): TuiState {
+  if (view === 'chunks')
+    return withTop({ ...state, memory: { ...state.memory, view } }, session, chunkPage(state))
   const top = rowStart(state.memory.top, rowBytesOf(state, session, view))
   return shown(state, session, { ...state.memory, view, top })
 }
@@ -112,6 +128,7 @@ const ACTIONS: Readonly<Record<Key, (state: TuiState, session: Session) => TuiSt
   '[': (state, session) => byChunk(state, session, -1),
   x: (state, session) => withView(state, session, 'bytes'),
   w: (state, session) => withView(state, session, 'words'),
+  c: (state, session) => withView(state, session, 'chunks'),
   enter: follow,
 }
 
@@ -120,15 +137,16 @@ export const memoryPane: Pane = {
   id: 'memory',
   title: 'Memory',
   help: [
-    { keys: 'x w', does: 'show bytes, show words with symbols' },
+    { keys: 'x w c', does: 'show bytes, words with symbols, chunks' },
+    { keys: '/ n N', does: 'find text, 0xPOINTER or bytes; the next, the one before' },
     { keys: 'h l ← →', does: 'word before, word after' },
     { keys: '[ ]', does: 'chunk before, chunk after' },
     { keys: 'Enter', does: 'follow the pointer under the cursor' },
-    { keys: ':', does: 'go to hex, hex+hex, arena N, arena main' },
   ],
   hints: [
     { keys: 'Enter', does: 'follow' },
-    { keys: 'x w', does: 'bytes/words' },
+    { keys: 'x w c', does: 'view' },
+    { keys: '/', does: 'find' },
     { keys: '[ ]', does: 'chunk' },
     { keys: ':', does: 'go to' },
     { keys: 'Esc', does: 'back' },
@@ -143,9 +161,22 @@ export const memoryPane: Pane = {
 
   rows(state, session, paint) {
     const page = memoryPage(state)
-    const dump = dumpRows(state, session, page, paint)
+    const dump =
+      state.memory.view === 'chunks'
+        ? memoryChunkRows(state, session, page, paint)
+        : dumpRows(state, session, page, paint)
     if (dump.length === 0) return ['', ' this target has no memory to show']
     while (dump.length < page) dump.push('')
     return [...dump, ...cursorRows(state, session, paint)].slice(0, bodySize(state).rows)
+  },
+
+  copyable(state, session) {
+    const { cursor } = state.memory
+    return {
+      address: hex(cursor),
+      row: cursorRows(state, session, PLAIN)
+        .map((row) => row.trim())
+        .join('\n'),
+    }
   },
 }

@@ -1,4 +1,4 @@
-// Pane 6: the address space, mapping by mapping, each byte in its category.
+// Pane 8: the address space, mapping by mapping, each byte in its category.
 import { printable } from '../../../format/printable.js'
 import { bytesText } from '../../../format/sizes.js'
 import type { Piece } from '../../../maps/categorize.js'
@@ -34,8 +34,17 @@ const COLUMNS: readonly Column<Piece, RegionSort>[] = [
     from: 0,
     sort: 'size',
     text: (piece) => bytesText(sizeOf(piece)),
+    value: sizeOf,
   },
-  { title: 'in RAM', width: 10, align: 'right', from: 96, sort: 'resident', text: inRamText },
+  {
+    title: 'in RAM',
+    width: 10,
+    align: 'right',
+    from: 96,
+    sort: 'resident',
+    text: inRamText,
+    value: ({ residentBytes }) => residentBytes,
+  },
   {
     title: 'perm',
     width: 5,
@@ -66,6 +75,8 @@ const list = sortedList<Piece, RegionSort>({
   items: (session) => session.pieces,
   list: (state) => state.regions,
   with: (state, regions) => ({ ...state, regions }),
+  key: ({ start }) => hex(start),
+  address: ({ start }) => hex(start),
   detail(piece) {
     const inRam = piece.residentBytes === null ? '' : ` · ${inRamText(piece)} in RAM`
     return `${hex(piece.start)}-${hex(piece.end)}${inRam} · ${piece.category} · ${pathText(piece)}`
@@ -85,6 +96,7 @@ export const regionsPane: Pane = {
   help: [
     { keys: 's S', does: 'sort by address, size, memory in RAM, category, path; turn it round' },
     { keys: 'Enter', does: "the region's first bytes in Memory" },
+    { keys: '/', does: 'only rows with this text' },
   ],
   hints: [
     { keys: 'Enter', does: 'memory' },
@@ -92,6 +104,13 @@ export const regionsPane: Pane = {
     { keys: 'j k', does: 'move' },
   ],
   onKey: (state, key, session) => (key === 'enter' ? open(state, session) : list.onKey(state, key, session)),
+  onClick(state, row, column, session) {
+    const next = list.onClick(state, row, column, session)
+    return next === 'entered' ? open(state, session) : next
+  },
+  onFilter: list.onFilter,
+  filterOf: list.filterOf,
+  copyable: list.copyable,
   settle: list.settle,
   rows(state, session, paint) {
     const rows = list.rows(state, session, paint)

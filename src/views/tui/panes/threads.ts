@@ -1,7 +1,7 @@
-// Pane 4: every thread with its arena, what its tcache keeps, and what it was doing.
+// Pane 6: every thread with its arena, what its tcache keeps, and what it was doing.
 import { printable } from '../../../format/printable.js'
 import { bytesText, countText } from '../../../format/sizes.js'
-import type { ReportThread } from '../../../report/report.js'
+import type { Report, ReportThread } from '../../../report/report.js'
 import type { Session } from '../../../session/session.js'
 import { type Pane, type ThreadSort, type TuiState, withNotice } from '../tui-state.js'
 import { showArena } from './arenas.js'
@@ -12,6 +12,15 @@ const NONE: readonly ReportThread[] = []
 /** True when what threads were doing is on the screen and not known yet. */
 export function wantsStacks(state: TuiState): boolean {
   return state.pane === 'threads' && state.stacks === null
+}
+
+const EARLIER = new WeakMap<Report, ReadonlyMap<number, ReportThread>>()
+
+function threadBefore(report: Report, tid: number): ReportThread | undefined {
+  const known =
+    EARLIER.get(report) ?? new Map((report.heap?.threads ?? []).map((thread) => [thread.tid, thread]))
+  EARLIER.set(report, known)
+  return known.get(tid)
 }
 
 function arenaText({ arena }: ReportThread): string {
@@ -48,6 +57,7 @@ const COLUMNS: readonly Column<ReportThread, ThreadSort>[] = [
     from: 0,
     sort: 'bytes',
     text: ({ tcache }) => (tcache ? bytesText(tcache.bytes) : '-'),
+    value: ({ tcache }) => tcache?.bytes ?? null,
   },
   {
     title: 'chunks',
@@ -56,6 +66,7 @@ const COLUMNS: readonly Column<ReportThread, ThreadSort>[] = [
     from: 40,
     sort: 'chunks',
     text: ({ tcache }) => (tcache ? countText(tcache.chunks) : '-'),
+    value: ({ tcache }) => tcache?.chunks ?? null,
   },
   { title: 'in', width: 'rest', align: 'left', from: 70, text: stackText },
 ]
@@ -80,6 +91,9 @@ const list = sortedList<ReportThread, ThreadSort>({
   items: (session) => session.report.heap?.threads ?? NONE,
   list: (state) => state.threads,
   with: (state, threads) => ({ ...state, threads }),
+  key: ({ tid }) => `${tid}`,
+  address: ({ tcache }) => (tcache ? printable(tcache.address) : null),
+  earlier: ({ tid }, before) => threadBefore(before, tid),
   detail(thread, state, session) {
     const name = thread.name === null ? '' : ` ${printable(thread.name)}`
     return `thread ${thread.tid}${name} · ${doing(thread, state, session)}`
@@ -100,6 +114,7 @@ export const threadsPane: Pane = {
   help: [
     { keys: 's S', does: 'sort by tcache bytes, chunks, arena, thread, name; turn it round' },
     { keys: 'Enter', does: "the thread's arena in Arenas" },
+    { keys: '/', does: 'only rows with this text' },
   ],
   hints: [
     { keys: 'Enter', does: 'arena' },
@@ -107,6 +122,13 @@ export const threadsPane: Pane = {
     { keys: 'j k', does: 'move' },
   ],
   onKey: (state, key, session) => (key === 'enter' ? open(state, session) : list.onKey(state, key, session)),
+  onClick(state, row, column, session) {
+    const next = list.onClick(state, row, column, session)
+    return next === 'entered' ? open(state, session) : next
+  },
+  onFilter: list.onFilter,
+  filterOf: list.filterOf,
+  copyable: list.copyable,
   settle: list.settle,
   rows(state, session, paint) {
     const rows = list.rows(state, session, paint)
