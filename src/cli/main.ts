@@ -7,6 +7,7 @@ import { type ArenasOptions, runArenas } from './commands/arenas.js'
 import { type BinsOptions, runBins } from './commands/bins.js'
 import { type ChunksOptions, runChunks } from './commands/chunks.js'
 import { type DemoOptions, runDemo } from './commands/demo.js'
+import { type FindOptions, runFind, withFindOptions } from './commands/find.js'
 import { type HeapsOptions, runHeaps } from './commands/heaps.js'
 import { type LimitOptions, runLimit } from './commands/limit.js'
 import { type MapsOptions, runMaps } from './commands/maps.js'
@@ -128,6 +129,17 @@ function program(): Command {
     )
     .action(async (targets: string[], options: ChunksOptions) => {
       exitCode = await runChunks(targets, options)
+    })
+  withFindOptions(root.command('find'))
+    .addHelpText(
+      'after',
+      examples(
+        'arena-inspect find core.6 "connection reset"',
+        'arena-inspect find --pid 6 0x7f8f98000020 --limit 20',
+      ),
+    )
+    .action(async (targets: string[], options: FindOptions) => {
+      exitCode = await runFind(targets, options)
     })
   withStopOption(withTargetOptions(root.command('threads')))
     .description('which arena and tcache each thread uses, and what it was doing')

@@ -5,6 +5,7 @@ import type { HeapProgress } from '../malloc/read-heap-model.js'
 import type { Piece } from '../maps/categorize.js'
 import { type Address, address, hex, offset } from '../memory/address.js'
 import { permissionText, regionAt } from '../memory/region.js'
+import { type SearchStep, searchMemory } from '../memory/search.js'
 import type { Report } from '../report/report.js'
 import { openSymbols, type SymbolsOptions } from '../target/gdb/open-symbols.js'
 import { Holder } from '../target/live/hold.js'
@@ -15,6 +16,8 @@ import type { UnpackProgress } from '../target/unpack/unpack-core.js'
 import { type Measurement, measure } from './measure.js'
 import { measureHalted } from './measure-halted.js'
 import { measureStopped } from './measure-stopped.js'
+import { parseNeedle } from './needle.js'
+import { searchableSpans } from './searchable.js'
 import type { ChunkMark, Description, MemoryRead, Session } from './session.js'
 
 export interface SessionOptions extends Omit<SymbolsOptions, 'corePath'> {
@@ -160,6 +163,13 @@ export class TargetSession implements Session {
     const place = region.path?.startsWith('/') ? ` + ${hex(at - region.start + region.fileOffset)}` : ''
     lines.push(`${piece.category}: ${name}${place} ${permissionText(region.permissions)}`)
     return { lines, regionStart: region.start }
+  }
+
+  search(text: string, from: Address | null, direction: 1 | -1): Iterable<SearchStep> {
+    const { memory, pageBytes } = this.target
+    const { bytes, alignBytes } = parseNeedle(text, this.wordBytes)
+    const options = { bytes, alignBytes, from, direction, pageBytes }
+    return searchMemory(memory, searchableSpans(this.target), options)
   }
 
   nextMapped(at: Address, direction: 1 | -1): Address | null {

@@ -2,6 +2,7 @@
 import type { ChunkBatch, ChunkFilter } from '../malloc/chunks/list-chunks.js'
 import type { Piece } from '../maps/categorize.js'
 import type { Address } from '../memory/address.js'
+import type { SearchStep } from '../memory/search.js'
 import type { Report } from '../report/report.js'
 
 export {
@@ -10,6 +11,7 @@ export {
   type ChunkFilter,
   type ChunkState,
 } from '../malloc/chunks/list-chunks.js'
+export type { SearchStep } from '../memory/search.js'
 
 /** A stretch of target memory as it could be read. */
 export interface MemoryRead {
@@ -64,6 +66,11 @@ export interface Session {
    */
   stacks(depth: number): Promise<ReadonlyMap<number, readonly string[]>>
   describe(at: Address): Description
+  /**
+   * Where `text` (see `parseNeedle`: text, a pointer, bytes) occurs in all of the target's memory: behind `from` and round
+   * to it, or before it; null: once over everything. In steps, between which it can be given up. Throws NeedleError.
+   */
+  search(text: string, from: Address | null, direction: 1 | -1): Iterable<SearchStep>
   /** The nearest mapped address at or after (`+1`) / before (`-1`) `at`, for scrolling over holes; null at the end. */
   nextMapped(at: Address, direction: 1 | -1): Address | null
   close(): Promise<void>

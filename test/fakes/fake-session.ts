@@ -3,8 +3,12 @@ import { CATEGORIES, type Category, type CategorySum } from '../../src/maps/cate
 import type { Piece } from '../../src/maps/categorize.js'
 import type { Ledger, LedgerLine } from '../../src/maps/ledger.js'
 import { type Address, address, hex, offset } from '../../src/memory/address.js'
+import { MemoryFault } from '../../src/memory/memory-fault.js'
+import type { MemorySource } from '../../src/memory/memory-source.js'
 import { type Region, regionAt } from '../../src/memory/region.js'
+import { type SearchStep, searchMemory } from '../../src/memory/search.js'
 import type { Report, ReportArena, ReportThread } from '../../src/report/report.js'
+import { parseNeedle } from '../../src/session/needle.js'
 import {
   CHUNK_STATES,
   type ChunkBatch,
@@ -417,6 +421,22 @@ export class FakeSession implements Session {
       )
     if (found) lines.push(`${found.path ?? 'anonymous memory'} +${hex(at - found.start)}`)
     return { lines, regionStart: found?.start ?? null }
+  }
+
+  /** Only the first page of each region: the rest takes this memory too long. */
+  search(text: string, from: Address | null, direction: 1 | -1): Iterable<SearchStep> {
+    const spans = this.#memory.regions.map(({ start }) => ({ start, end: offset(start, 4096) }))
+    const memory: MemorySource = {
+      read: (at, into) => {
+        const { bytes, known } = this.read(at, into.length)
+        into.set(bytes)
+        const missing = known.indexOf(0)
+        return missing < 0 ? known.length : missing
+      },
+      fault: (at) => new MemoryFault(at, 'unsaved'),
+    }
+    const { bytes, alignBytes } = parseNeedle(text, this.wordBytes)
+    return searchMemory(memory, spans, { bytes, alignBytes, from, direction, pageBytes: 4096 })
   }
 
   nextMapped(at: Address, direction: 1 | -1): Address | null {

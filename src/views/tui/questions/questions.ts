@@ -2,6 +2,7 @@
 import { chunksQuestion } from './chunks.js'
 import { dialogQuestion } from './dialog.js'
 import { exportQuestion } from './export.js'
+import { findQuestion } from './find.js'
 import { heapPagesQuestion } from './heap-pages.js'
 import type { Question } from './question.js'
 import { refreshQuestion } from './refresh.js'
@@ -14,6 +15,7 @@ export const QUESTIONS: readonly Question[] = [
   stacksQuestion,
   chunksQuestion,
   heapPagesQuestion,
+  findQuestion,
   dialogQuestion,
   exportQuestion,
 ]
