@@ -1,6 +1,4 @@
 // What is asked before a live process is changed, and what came of it.
-import type { Key } from './keys.js'
-import type { TuiState } from './tui-state.js'
 
 /** What trim and limit will do, told before it is agreed to. */
 export interface Prepared {
@@ -32,15 +30,4 @@ export function wishTitle(wish: Wish): string {
 /** A dialog at its start. */
 export function openDialog(wish: Wish): Dialog {
   return { wish, phase: 'preparing', lines: [], prepared: null, top: 0 }
-}
-
-/** The state after a key while a dialog is open: only `y` agrees; nothing stops what is being run. */
-export function onDialogKey(state: TuiState, dialog: Dialog, key: Key): TuiState {
-  if (key === 'j' || key === 'down') return { ...state, dialog: { ...dialog, top: dialog.top + 1 } }
-  if (key === 'k' || key === 'up')
-    return { ...state, dialog: { ...dialog, top: Math.max(0, dialog.top - 1) } }
-  if (dialog.phase === 'running') return state
-  if (dialog.phase === 'asking' && (key === 'y' || key === 'Y'))
-    return { ...state, dialog: { ...dialog, phase: 'running' } }
-  return { ...state, dialog: null }
 }

@@ -1,5 +1,6 @@
 // One run of the TUI: input, signals and answers go into the reducer, and every new state onto the screen.
 import type { Session } from '../../session/session.js'
+import type { Action } from './actions.js'
 import { bodyRows } from './body.js'
 import { chromeOf } from './chrome.js'
 import { clip } from './columns.js'
@@ -13,7 +14,7 @@ import { QUESTIONS } from './questions/questions.js'
 import { initialState, reduce } from './reduce.js'
 import type { TuiServices } from './services.js'
 import { Terminal, type TerminalStreams } from './terminal.js'
-import { type Action, ROWS_ABOVE, SMALLEST, type TuiState } from './tui-state.js'
+import { ROWS_ABOVE, SMALLEST, type TuiState } from './tui-state.js'
 
 /** How the TUI ended: a key (`quit`, and Ctrl-C as `SIGINT`) or a signal. */
 export type TuiEnding = 'quit' | 'SIGINT' | 'SIGTERM' | 'SIGHUP'

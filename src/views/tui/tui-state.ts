@@ -2,7 +2,6 @@
 import type { Address } from '../../memory/address.js'
 import type { Report } from '../../report/report.js'
 import type { Session } from '../../session/session.js'
-import type { Action } from './actions.js'
 import type { ChunksState } from './chunks/chunks-state.js'
 import type { Dialog } from './dialog.js'
 import type { HeapMapState } from './heap-map/heap-map-state.js'
@@ -175,8 +174,6 @@ export interface Pane {
   /** What the cursor is on. */
   copyable?(state: TuiState, session: Session): Copyable
 }
-
-export type { Action }
 
 /** Header and tabs above every pane, status and keys below it. */
 export const ROWS_ABOVE = 2

@@ -1,7 +1,7 @@
 // The rows of a table of chunks that a filter lets through, in an order: made in steps, for millions of rows.
 import { CHUNK_STATES } from '../../../session/session.js'
+import { type ChunkListFilter, type ChunkSort, STATE_GROUPS } from './chunk-filter.js'
 import type { ChunkTable } from './chunk-table.js'
-import { type ChunkListFilter, type ChunkSort, STATE_GROUPS } from './chunks-state.js'
 
 /** `rows[i]` is the table's row at index i; null: index and row are the same. */
 export interface ChunkView {

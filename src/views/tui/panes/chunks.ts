@@ -2,14 +2,14 @@
 import { bytesText, countText } from '../../../format/sizes.js'
 import { type Address, hex, offset } from '../../../memory/address.js'
 import { CHUNK_STATES, type Session } from '../../../session/session.js'
-import { type ChunkView, indexHolding, rowAt } from '../chunks/chunk-view.js'
 import {
   type ChunkListFilter,
-  type ChunksState,
   chunkFilterText,
   parseChunkFilter,
   STATE_GROUPS,
-} from '../chunks/chunks-state.js'
+} from '../chunks/chunk-filter.js'
+import { type ChunkView, indexHolding, rowAt } from '../chunks/chunk-view.js'
+import type { ChunksState } from '../chunks/chunks-state.js'
 import { cell, clip } from '../columns.js'
 import { asciiText } from '../dump-text.js'
 import { arenaHolding } from '../heap-index.js'
