@@ -15,6 +15,7 @@ t.test('a core and a live process', { skip: noTmux() }, async (t) => {
     (await arenaInspect(['report', '--pid', String(running.pid), '--json'])).stdout,
   ) as Report
   const arena = live.heap!.arenas[3]!.address.slice(2)
+  const heap = live.heap!.arenas[3]!.heaps[0]!.address.slice(2)
 
   const terminal = new TmuxTerminal({ columns: 100, rows: 30 })
   t.teardown(() => terminal.close())
@@ -51,12 +52,14 @@ t.test('a core and a live process', { skip: noTmux() }, async (t) => {
     terminal.press(':')
     terminal.paste('arena 3')
     terminal.press('Enter')
-    const memory = await terminal.until(new RegExp(`^${arena}`, 'm'))
+    await terminal.until(new RegExp(`^▸ +3 0x${arena}`, 'm'))
+    terminal.press('m')
+    const memory = await terminal.until(new RegExp(`^${heap}`, 'm'))
     t.match(memory, /▸arena 3/)
     terminal.press('w')
     await terminal.until(/0x0000000000000001|0x0000000[0-9a-f]{9}/)
     terminal.resize(40, 10)
-    await terminal.until((screen) => screen.trimEnd().split('\n').length <= 10 && screen.includes(arena))
+    await terminal.until((screen) => screen.trimEnd().split('\n').length <= 10 && screen.includes(heap))
     terminal.resize(160, 50)
     await terminal.until(
       (screen) => screen.split('\n').filter((line) => /^[0-9a-f]{12}/.test(line)).length > 35,
