@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import type { ArenaGlimpse, HeapProgress } from '../malloc/read-heap-model.js'
 import { hex } from '../memory/address.js'
-import { openSession, type TargetSession } from '../session/open-session.js'
+import { openSession, type SessionOptions, type TargetSession } from '../session/open-session.js'
 import { parseEndpoint } from '../target/gdb/remote/endpoint.js'
 import type { TargetChoice } from '../target/open.js'
 import { TargetError } from '../target/target.js'
@@ -100,11 +100,14 @@ export function chooseWithProgram(positional: readonly string[], options: Target
 
 const MIB = 1 << 20
 
-/** Opens and measures the target, with progress on stderr, or told to `progress` instead. */
+/** What whoever opens a target wants to hear meanwhile, instead of progress on stderr. */
+export type OpeningEvents = Pick<SessionOptions, 'early'> & { readonly progress: HeapProgress }
+
+/** Opens and measures the target, with progress on stderr, or told to `events` instead. */
 export async function open(
   choice: TargetChoice,
   options: TargetOptions,
-  progress?: HeapProgress,
+  events?: OpeningEvents,
 ): Promise<TargetSession> {
   const shown = new Progress('reading arenas')
   const unpacking = new Progress('unpacking, MiB')
@@ -118,7 +121,7 @@ export async function open(
       ...gdb,
       ...transcript,
       gdbOnlyInDoubt: true,
-      progress: progress ?? ((done, known, held) => shown.update(done, known, () => glimpse(held))),
+      ...(events ?? { progress: (done, known, held) => shown.update(done, known, () => glimpse(held)) }),
       unpackProgress: (done, total) => unpacking.update(Math.floor(done / MIB), Math.ceil(total / MIB)),
     })
   } finally {

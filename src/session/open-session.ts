@@ -17,12 +17,18 @@ import { type Measurement, measure } from './measure.js'
 import { measureHalted } from './measure-halted.js'
 import { measureStopped } from './measure-stopped.js'
 import { parseNeedle } from './needle.js'
+import { provisional } from './provisional.js'
 import { searchableSpans } from './searchable.js'
 import type { ChunkMark, Description, MemoryRead, Session } from './session.js'
 
 export interface SessionOptions extends Omit<SymbolsOptions, 'corePath'> {
   /** Called while arenas are measured. */
   readonly progress?: HeapProgress
+  /**
+   * Called as soon as the target's memory can be read, with the session that will be the answer: until then its report is
+   * `provisional`. Not for targets that stand still while they are measured.
+   */
+  readonly early?: (session: TargetSession) => void
   /** Called while a compressed core is unpacked: packed bytes read, of all. */
   readonly unpackProgress?: UnpackProgress
   /** False: gdb is not started; no symbols, the layout comes from memory. */
@@ -47,6 +53,8 @@ export async function openSession(
   let holder: Holder | null = null
   try {
     if (options.stop) holder = await holderOf(target, options.gdbPath)
+    if (options.early && !holder && !target.halt)
+      return await openEarly(target, symbols, options, options.early)
     const progress = options.progress ? { progress: options.progress } : {}
     const measured = holder
       ? await measureStopped(target, symbols, holder, options.progress)
@@ -60,6 +68,22 @@ export async function openSession(
     target.close()
     throw error
   }
+}
+
+async function openEarly(
+  target: Target,
+  symbols: Symbols | null,
+  options: SessionOptions,
+  early: (session: TargetSession) => void,
+): Promise<TargetSession> {
+  const session = new TargetSession(target, symbols, provisional(target, []))
+  early(session)
+  const progress: HeapProgress = async (done, known, glimpses) => {
+    if (done === 0) session.conclude(provisional(target, glimpses))
+    await options.progress?.(done, known, glimpses)
+  }
+  session.conclude(await measure(target, symbols, { progress, onlyInDoubt: options.gdbOnlyInDoubt === true }))
+  return session
 }
 
 /** The Session over one Target; owns the target and its symbols until `close`. */
@@ -94,15 +118,22 @@ export class TargetSession implements Session {
     return this.#now
   }
 
+  /** What was measured takes the place of what was known before. */
+  conclude(measured: Measurement): void {
+    this.#now = measured
+    this.#chunks = this.#index()
+  }
+
   async refresh(): Promise<Report> {
     if (!this.isLive) return this.report
     this.target.refresh()
-    this.#now = this.holder
-      ? await measureStopped(this.target, this.symbols, this.holder)
-      : this.target.halt
-        ? await measureHalted(this.target, this.target.halt, this.symbols)
-        : await measure(this.target, this.symbols)
-    this.#chunks = this.#index()
+    this.conclude(
+      this.holder
+        ? await measureStopped(this.target, this.symbols, this.holder)
+        : this.target.halt
+          ? await measureHalted(this.target, this.target.halt, this.symbols)
+          : await measure(this.target, this.symbols),
+    )
     return this.report
   }
 

@@ -21,15 +21,18 @@ export async function runOpen(targets: readonly string[], options: ReportOptions
   let session: TargetSession | null = null
   try {
     const ended = await runTui(
-      ({ signal, progress }) => {
-        opening = open(choice, options, async (done, known, held) => {
-          if (signal.aborted) throw new CommandError('left before the target was read', 'open it again')
-          progress({
-            text: `reading arenas ${done}/${known}`,
-            fraction: done / known,
-            rows: glimpse(held, held.length).split('\n'),
-          })
-          await new Promise((resolve) => setImmediate(resolve))
+      ({ signal, progress, early }) => {
+        opening = open(choice, options, {
+          early,
+          progress: async (done, known, held) => {
+            if (signal.aborted) throw new CommandError('left before the target was read', 'open it again')
+            progress({
+              text: `reading arenas ${done}/${known}`,
+              fraction: done / known,
+              rows: glimpse(held, held.length).split('\n'),
+            })
+            await new Promise((resolve) => setImmediate(resolve))
+          },
         })
         opening.then(
           (opened) => {

@@ -46,7 +46,7 @@ const EVERYWHERE: readonly KeyHelp[] = [
 ]
 
 /** `memsqld · core.6 · pid 6 · 531 threads · glibc 2.36 (layout by probing)`. */
-export function targetText({ target }: Report): string {
+export function targetText({ target }: Report, isLoading = false): string {
   const program = target.executable?.split('/').at(-1) ?? null
   const parts = program === null || target.label.includes(program) ? [] : [printable(program)]
   parts.push(printable(target.label))
@@ -59,7 +59,7 @@ export function targetText({ target }: Report): string {
   if (target.glibc) {
     const from = { 'debug-info': 'debug info', table: 'known layout', probe: 'layout by probing' }
     parts.push(`glibc ${printable(target.glibc.version ?? 'unknown')} (${from[target.glibc.layoutFrom]})`)
-  } else parts.push('no glibc malloc found')
+  } else if (!isLoading) parts.push('no glibc malloc found')
   return parts.join(' · ')
 }
 
@@ -72,11 +72,11 @@ function verdictBadge(report: Report, paint: Paint): string {
     .join(' ')
 }
 
-function headerText(report: Report, width: number, paint: Paint): string {
+function headerText(report: Report, isLoading: boolean, width: number, paint: Paint): string {
   const badge = verdictBadge(report, paint)
   const room = width - widthOf(badge) - 2
   if (room < 12) return clipRow(badge, width)
-  return `${fitRow(` ${paint.title(clip(targetText(report), room - 1))}`, room)} ${badge}`
+  return `${fitRow(` ${paint.title(clip(targetText(report, isLoading), room - 1))}`, room)} ${badge}`
 }
 
 /** The tabs, and whether the target lives where there is room for it. */
@@ -174,7 +174,7 @@ export function chromeOf(state: TuiState, session: Session, paint: Paint): Chrom
   ]
   return {
     size: state.size,
-    header: headerText(session.report, width, paint),
+    header: headerText(session.report, state.loading !== null, width, paint),
     tabs: clipRow(tabsLine(state, session, paint), width),
     status: clipRow(statusText(state, paint), width),
     keys: clipRow(keysText(state, paint), width),

@@ -14,6 +14,8 @@ export interface Loading {
   /** Aborted when the user leaves before the session is there. */
   readonly signal: AbortSignal
   progress(progress: LoadProgress): void
+  /** A session that can be looked at already, while what is told of it is still being read; it is the answer later. */
+  early(session: Session): void
 }
 
 /** A session, one on its way, or how to make one. */

@@ -83,11 +83,7 @@ export function reduce(state: TuiState, action: Action, session: Session): TuiSt
     case 'loading':
       return settled({ ...state, loading: action.loading, report: session.report }, session)
     case 'opened':
-      return withNotice(
-        { ...seenAnew({ ...state, loading: null }, session), before: null },
-        'note',
-        'all heaps are read',
-      )
+      return { ...seenAnew({ ...state, loading: null }, session), before: null }
     case 'tick':
       return { ...state, live: action.live }
     case 'chunks':

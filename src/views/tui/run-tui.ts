@@ -40,7 +40,11 @@ export async function runTui(open: SessionToOpen, options: TuiOptions): Promise<
   })
   const opening =
     typeof open === 'function'
-      ? open({ signal: leaving.signal, progress: (progress) => run.showProgress(progress) })
+      ? open({
+          signal: leaving.signal,
+          progress: (progress) => run.showProgress(progress),
+          early: (session) => run.showEarly(session),
+        })
       : Promise.resolve(open)
   opening.catch(() => undefined)
   const { InkScreen } = await loadInk()

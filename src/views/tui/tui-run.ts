@@ -96,10 +96,22 @@ export class TuiRun {
     return ended
   }
 
-  /** What the first frame says while the session is opened. */
+  /** What the first frame says while the session is opened, or the status line once it can be looked at. */
   showProgress(progress: LoadProgress): void {
     this.#progress = progress
-    if (!this.#ready) this.#draw()
+    const { text, fraction } = progress
+    if (this.#ready) this.#act({ type: 'loading', loading: { text, fraction: fraction ?? 0 } })
+    this.#draw()
+  }
+
+  /** The panes of a session whose heaps are still being read. */
+  showEarly(session: Session): void {
+    this.#show(session)
+    this.#act({
+      type: 'loading',
+      loading: { text: this.#progress.text, fraction: this.#progress.fraction ?? 0 },
+    })
+    this.#draw()
   }
 
   readonly #onSignal = (signal: NodeJS.Signals): void => this.#end(signal as TuiEnding)
@@ -132,6 +144,12 @@ export class TuiRun {
   }
 
   #onOpened(session: Session): void {
+    if (this.#ready) this.#act({ type: 'opened' })
+    else this.#show(session)
+    this.#draw()
+  }
+
+  #show(session: Session): void {
     if (this.#over) return
     this.#ready = { session, state: initialState(session, this.#terminal.size) }
     this.#readAt = performance.now()
@@ -139,7 +157,6 @@ export class TuiRun {
       this.#ticker = setInterval(() => this.#tick(), TICK_MS)
       this.#tick()
     }
-    this.#draw()
   }
 
   /** Says what a live target does, and looks at it again when it is time. */

@@ -4,7 +4,7 @@ import type { Loading } from '../../../src/views/tui/loading.js'
 import { runTui } from '../../../src/views/tui/run-tui.js'
 import { FakeSession } from '../../fakes/fake-session.js'
 
-type Mode = 'open' | 'live' | 'slow' | 'throw'
+type Mode = 'open' | 'live' | 'slow' | 'early' | 'throw'
 
 const [mode, gate, pidFile] = process.argv.slice(2) as [Mode, string, string]
 const session: FakeSession = new FakeSession({
@@ -23,9 +23,10 @@ if (mode === 'throw') void throughGate()
 
 try {
   const open =
-    mode !== 'slow'
+    mode !== 'slow' && mode !== 'early'
       ? session
-      : async ({ progress }: Loading) => {
+      : async ({ progress, early }: Loading) => {
+          if (mode === 'early') early(session)
           progress({ text: 'reading core.6\x1b[2J', fraction: 0.25, rows: [' 64 arenas hold 12.0 GiB'] })
           await throughGate()
           return session

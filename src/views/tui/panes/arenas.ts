@@ -8,6 +8,7 @@ import { goToAddress, rememberPlace } from '../navigation.js'
 import { type ArenaSort, type ListState, type Pane, type TuiState, withNotice } from '../tui-state.js'
 import { ARENA_COLUMNS, type ArenaRow, arenaName, inUsePercent } from './arena-columns.js'
 import { showHeapMap } from './heap-map.js'
+import { nothingYet } from './nothing-yet.js'
 import { type SortedList, sortedList } from './sorted-list.js'
 
 /** Rows of a report, for the set of unfolded arenas they were made with. */
@@ -91,6 +92,7 @@ function open(state: TuiState, session: Session): TuiState {
   if (!row) return withNotice(state, 'error', 'there is no arena to open')
   const { arena, heap, heapIndex } = row
   if (heap) return showHeapMap(state, arena.index, heapIndex)
+  if (arena.heaps.length === 0 && state.loading) return withNotice(state, 'note', nothingYet(state)!)
   if (arena.heaps.length === 0)
     return withNotice(state, 'note', `arena ${arenaName(arena)} has no heap that is known`)
   if (arena.heaps.length === 1) return showHeapMap(state, arena.index, 0)
@@ -174,7 +176,9 @@ export const arenasPane: Pane = {
   settle: list.settle,
   rows(state, session, paint) {
     const rows = list.rows(state, session, paint)
-    return rows.length > 0 ? rows : ['', ' no malloc arenas were found in this target']
+    return rows.length > 0
+      ? rows
+      : ['', ` ${nothingYet(state) ?? 'no malloc arenas were found in this target'}`]
   },
   copyable: list.copyable,
 }

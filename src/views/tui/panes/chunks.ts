@@ -18,6 +18,7 @@ import { moveInList, scrollTop } from '../list-motion.js'
 import { enterPane, goToAddress } from '../navigation.js'
 import type { Paint } from '../paint.js'
 import { bodySize, type Pane, type TuiState, withNotice } from '../tui-state.js'
+import { nothingYet } from './nothing-yet.js'
 
 /** What is shown, the heading, and the line about the chunk under the cursor. */
 const FIXED_ROWS = 3
@@ -229,7 +230,7 @@ export const chunksPane: Pane = {
       ),
     ]
     if (!view || view.count === 0) {
-      const why = isDone ? 'there is no such chunk · f or / shows others' : 'listing …'
+      const why = isDone ? 'there is no such chunk · f or / shows others' : (nothingYet(state) ?? 'listing …')
       return [...head, '', ` ${why}`].slice(0, rows)
     }
     const page = pageOf(state)

@@ -13,6 +13,7 @@ import { type Paint, paintFor } from '../paint.js'
 import { bodySize, type Pane, type TuiState, withNotice } from '../tui-state.js'
 import { findingPlace } from './finding-place.js'
 import { findingRows, labelled, worstFirst } from './finding-rows.js'
+import { nothingYet } from './nothing-yet.js'
 
 const PLAIN = paintFor(false)
 const SEVERITY_WIDTH = 10
@@ -144,7 +145,7 @@ export const findingsPane: Pane = {
   rows(state, session, paint) {
     const { columns, rows } = bodySize(state)
     const findings = findingsOf(session)
-    if (findings.length === 0) return ['', ' no rule found anything to say']
+    if (findings.length === 0) return ['', ` ${nothingYet(state) ?? 'no rule found anything to say'}`]
     const { cursor, top, detail } = state.findings
     const finding = findings[cursor]!
     const all = detailRows(finding, columns, paint)

@@ -12,6 +12,7 @@ import { enterPane, goToAddress } from '../navigation.js'
 import type { Paint } from '../paint.js'
 import { bodySize, type Pane, type TuiState, withNotice } from '../tui-state.js'
 import { showChunk } from './chunks.js'
+import { nothingYet } from './nothing-yet.js'
 
 /** The heading above the map; the cell under the cursor and the legend below it. */
 const ROWS_ABOVE_MAP = 1
@@ -305,7 +306,7 @@ export const heapMapPane: Pane = {
   rows(state, session, paint) {
     const { columns, rows } = bodySize(state)
     const shown = shownHeap(state, session)
-    if (!shown) return ['', ' no heap of malloc was found in this target']
+    if (!shown) return ['', ` ${nothingYet(state) ?? 'no heap of malloc was found in this target'}`]
     const grid = gridOf(state, shown)
     const map = Array.from({ length: Math.min(grid.page, grid.rows - state.heapMap.top) }, (_, i) =>
       mapRow(state, shown, grid, state.heapMap.top + i, paint),

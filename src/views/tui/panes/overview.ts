@@ -9,7 +9,7 @@ import { cell } from '../columns.js'
 import { moveInList } from '../list-motion.js'
 import { enterPane } from '../navigation.js'
 import { type Paint, paintFor } from '../paint.js'
-import { bodySize, type Pane } from '../tui-state.js'
+import { bodySize, type Pane, type TuiState } from '../tui-state.js'
 import { findingRows, labelled, worstFirst } from './finding-rows.js'
 import { ledgerRows } from './ledger-rows.js'
 
@@ -25,7 +25,8 @@ function split(report: Report): { verdict: Finding[]; notes: Finding[] } {
     : { verdict: wrong, notes: findings.slice(wrong.length) }
 }
 
-function verdictRows(report: Report, width: number, paint: Paint): string[] {
+function verdictRows(report: Report, isLoading: boolean, width: number, paint: Paint): string[] {
+  if (isLoading) return [` ${paint.title('the heaps are being read: no verdict yet')}`]
   if (report.findings.length > 0)
     return split(report).verdict.flatMap((finding) => findingRows(finding, width, paint))
   const why = report.heap ? 'no rule found anything wrong' : 'no glibc malloc was found in this target'
@@ -133,10 +134,10 @@ function mapRows(report: Report, width: number, paint: Paint): string[] {
   ]
 }
 
-function allRows(report: Report, width: number, paint: Paint): string[] {
+function allRows({ loading }: TuiState, report: Report, width: number, paint: Paint): string[] {
   const heap = heapRows(report, width, paint)
   return [
-    ...verdictRows(report, width, paint),
+    ...verdictRows(report, loading !== null, width, paint),
     ...(heap.length > 0 ? ['', ...heap] : []),
     ...ledgerRows(report.ledger, width, paint),
     ...mapRows(report, width, paint),
@@ -158,20 +159,20 @@ export const overviewPane: Pane = {
   onKey(state, key, session) {
     if (key === 'enter') return enterPane(state, 'arenas')
     const { columns, rows } = bodySize(state)
-    const highest = Math.max(0, allRows(session.report, columns, PLAIN).length - rows)
+    const highest = Math.max(0, allRows(state, session.report, columns, PLAIN).length - rows)
     const top = moveInList(key, state.overview.top, highest + 1, rows)
     return top === null ? null : { ...state, overview: { top } }
   },
 
   settle(state, session) {
     const { columns, rows } = bodySize(state)
-    const highest = Math.max(0, allRows(session.report, columns, PLAIN).length - rows)
+    const highest = Math.max(0, allRows(state, session.report, columns, PLAIN).length - rows)
     return state.overview.top <= highest ? state : { ...state, overview: { top: highest } }
   },
 
   rows(state, session, paint) {
     const { columns, rows } = bodySize(state)
-    const all = allRows(session.report, columns, paint)
+    const all = allRows(state, session.report, columns, paint)
     const shown = all.slice(state.overview.top, state.overview.top + rows)
     const below = all.length - state.overview.top - rows
     if (below > 0) shown[rows - 1] = paint.dim(` ↓ ${plural(below + 1, 'more line', 'more lines')}`)

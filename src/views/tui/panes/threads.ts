@@ -5,6 +5,7 @@ import type { Report, ReportThread } from '../../../report/report.js'
 import type { Session } from '../../../session/session.js'
 import { type Pane, type ThreadSort, type TuiState, withNotice } from '../tui-state.js'
 import { showArena } from './arenas.js'
+import { nothingYet } from './nothing-yet.js'
 import { type Column, sortedList } from './sorted-list.js'
 
 const NONE: readonly ReportThread[] = []
@@ -132,6 +133,8 @@ export const threadsPane: Pane = {
   settle: list.settle,
   rows(state, session, paint) {
     const rows = list.rows(state, session, paint)
-    return rows.length > 0 ? rows : ['', ' nothing is known of threads and their arenas in this target']
+    return rows.length > 0
+      ? rows
+      : ['', ` ${nothingYet(state) ?? 'nothing is known of threads and their arenas in this target'}`]
   },
 }
