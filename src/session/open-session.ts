@@ -1,4 +1,6 @@
 // Opens a target with what gdb knows of it, measures it, and answers what interactive views ask.
+import { countText } from '../format/sizes.js'
+import { type ChunkFacts, ChunkFactsIndex, type ChunkLink } from '../malloc/chunks/chunk-facts.js'
 import { ChunkIndex } from '../malloc/chunks/chunk-index.js'
 import { type ChunkBatch, type ChunkFilter, listChunks } from '../malloc/chunks/list-chunks.js'
 import type { HeapProgress } from '../malloc/read-heap-model.js'
@@ -13,6 +15,7 @@ import { processState } from '../target/live/process-state.js'
 import { openTargetUnpacked, type TargetChoice } from '../target/open.js'
 import { type Frame, type Symbols, type Target, TargetError } from '../target/target.js'
 import type { UnpackProgress } from '../target/unpack/unpack-core.js'
+import { chunkText } from './chunk-text.js'
 import { type Measurement, measure } from './measure.js'
 import { measureHalted } from './measure-halted.js'
 import { measureStopped } from './measure-stopped.js'
@@ -92,6 +95,7 @@ export class TargetSession implements Session {
   readonly isLive: boolean
   #now: Measurement
   #chunks: ChunkIndex | null
+  #facts: ChunkFactsIndex | null = null
 
   constructor(
     readonly target: Target,
@@ -122,6 +126,7 @@ export class TargetSession implements Session {
   conclude(measured: Measurement): void {
     this.#now = measured
     this.#chunks = this.#index()
+    this.#facts = null
   }
 
   async refresh(): Promise<Report> {
@@ -183,10 +188,15 @@ export class TargetSession implements Session {
     const piece = regionAt(this.#now.pieces, at)
     if (!piece) return { lines: [`${hex(at)} is not mapped`], regionStart: null }
     const lines: string[] = []
-    const chunk = this.chunksIn(at, offset(at, 1))[0]
-    if (chunk) lines.push(chunkText(chunk, at))
-    const arena = this.#now.malloc?.model.arenas.find(
-      ({ address: start }) => at >= start && at < start + BigInt(this.#now.malloc!.layout.arena.sizeBytes),
+    const { malloc } = this.#now
+    const facts = this.#factsAt(at)
+    if (malloc && facts) lines.push(chunkText(facts, at, malloc))
+    const mmapped = malloc?.model.mmapped.found.find(
+      ({ address: start, bytes }) => at >= start && at < start + BigInt(bytes),
+    )
+    if (mmapped) lines.push(`mmapped chunk ${hex(mmapped.address)}, ${countText(mmapped.bytes)} bytes`)
+    const arena = malloc?.model.arenas.find(
+      ({ address: start }) => at >= start && at < start + BigInt(malloc.layout.arena.sizeBytes),
     )
     if (arena) lines.push(`malloc_state of arena ${arena.index}, ${hex(arena.address)}`)
     const { region } = piece
@@ -194,6 +204,10 @@ export class TargetSession implements Session {
     const place = region.path?.startsWith('/') ? ` + ${hex(at - region.start + region.fileOffset)}` : ''
     lines.push(`${piece.category}: ${name}${place} ${permissionText(region.permissions)}`)
     return { lines, regionStart: region.start }
+  }
+
+  linkAt(at: Address): ChunkLink | null {
+    return this.#factsAt(at)?.links.find((link) => link.at === at) ?? null
   }
 
   search(text: string, from: Address | null, direction: 1 | -1): Iterable<SearchStep> {
@@ -217,6 +231,14 @@ export class TargetSession implements Session {
     this.target.close()
   }
 
+  #factsAt(at: Address): ChunkFacts | null {
+    const chunk = this.chunksIn(at, offset(at, 1))[0]
+    const { malloc } = this.#now
+    if (!chunk || !malloc) return null
+    this.#facts ??= new ChunkFactsIndex(this.target.memory, malloc.layout, malloc.model, !this.isLive)
+    return this.#facts.factsOf(chunk)
+  }
+
   #index(): ChunkIndex | null {
     const { malloc } = this.#now
     return malloc && new ChunkIndex(this.target.memory, malloc.layout, malloc.model.arenas, !this.isLive)
@@ -227,15 +249,6 @@ function holderOf(target: Target, gdbPath: string | undefined): Promise<Holder> 
   if (target.kind !== 'live' || target.pid === null)
     throw new TargetError('only a live process can be stopped', 'leave out --stop')
   return Holder.open(target.pid, gdbPath)
-}
-
-function chunkText(chunk: ChunkMark, at: Address): string {
-  const where = `arena ${chunk.arenaIndex}`
-  const inside = at === chunk.address ? '' : ` + ${hex(at - chunk.address)}`
-  if (chunk.state === 'arena') return `heap header of ${where}, ${hex(chunk.address)}${inside}`
-  const name =
-    chunk.state === 'top' ? 'top chunk' : chunk.state === 'fencepost' ? 'fencepost' : `${chunk.state} chunk`
-  return `${name} ${hex(chunk.address)}${inside} of ${where}, ${chunk.sizeBytes} bytes`
 }
 
 function frameName({ functionName, pc }: Frame): string {

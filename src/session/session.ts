@@ -1,10 +1,12 @@
 // One opened target and its current report: what an interactive view holds.
+import type { ChunkLink } from '../malloc/chunks/chunk-facts.js'
 import type { ChunkBatch, ChunkFilter } from '../malloc/chunks/list-chunks.js'
 import type { Piece } from '../maps/categorize.js'
 import type { Address } from '../memory/address.js'
 import type { SearchStep } from '../memory/search.js'
 import type { Report } from '../report/report.js'
 
+export type { ChunkLink } from '../malloc/chunks/chunk-facts.js'
 export {
   CHUNK_STATES,
   type ChunkBatch,
@@ -32,7 +34,7 @@ export interface ChunkMark {
   readonly arenaIndex: number
 }
 
-/** What is at an address, most specific first, e.g. "used chunk 0x… of arena 3, 4112 bytes", "libc.so.6 .data". */
+/** What is at an address, most specific first, e.g. "chunk 0x… of arena 3, 4,112 bytes, live", "libc.so.6 .data". */
 export interface Description {
   readonly lines: readonly string[]
   /** Start of the region that holds the address, null when it is unmapped. */
@@ -66,6 +68,8 @@ export interface Session {
    */
   stacks(depth: number): Promise<ReadonlyMap<number, readonly string[]>>
   describe(at: Address): Description
+  /** Where the list link of a free or cached chunk that is stored at `at` leads, safe-linking undone; null: no link is there. */
+  linkAt(at: Address): ChunkLink | null
   /**
    * Where `text` (see `parseNeedle`: text, a pointer, bytes) occurs in all of the target's memory: behind `from` and round
    * to it, or before it; null: once over everything. In steps, between which it can be given up. Throws NeedleError.

@@ -13,6 +13,7 @@ import {
   CHUNK_STATES,
   type ChunkBatch,
   type ChunkFilter,
+  type ChunkLink,
   type ChunkMark,
   type MemoryRead,
   type Session,
@@ -421,6 +422,14 @@ export class FakeSession implements Session {
       )
     if (found) lines.push(`${found.path ?? 'anonymous memory'} +${hex(at - found.start)}`)
     return { lines, regionStart: found?.start ?? null }
+  }
+
+  /** Every free chunk's fd and bk; the chunks in tcaches have none here. */
+  linkAt(at: Address): ChunkLink | null {
+    const chunk = this.#memory.chunkAt(at)
+    const word = chunk?.state === 'free' ? Number(at - chunk.address) / 8 : 0
+    if (word !== 2 && word !== 3) return null
+    return { name: word === 2 ? 'fd' : 'bk', at, target: this.#memory.word(at) ?? 0n, isMangled: false }
   }
 
   /** Only the first page of each region: the rest takes this memory too long. */

@@ -3,10 +3,14 @@ import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { binOfSize } from '../../src/malloc/chunks/bin-index.js'
+import { walkBins } from '../../src/malloc/chunks/bins.js'
 import type { HeapModel } from '../../src/malloc/heap-model.js'
 import { minorVersion } from '../../src/malloc/layout.js'
+import type { MallocState } from '../../src/malloc/read-heap-model.js'
 import { hex } from '../../src/memory/address.js'
-import { openSession, type SessionOptions } from '../../src/session/open-session.js'
+import { PageCache } from '../../src/memory/page-cache.js'
+import { openSession, type SessionOptions, type TargetSession } from '../../src/session/open-session.js'
 import type { TargetChoice } from '../../src/target/open.js'
 import { differencesFrom } from '../support/glibc-truth.js'
 import { kernelCores, type Running, scratch, start } from '../support/programs.js'
@@ -180,6 +184,11 @@ async function look(
       t.equal(bytes, model.mmapped.bytes, `${name}: every mmapped chunk was found`),
       t.ok(isAsNamed(model), `${name}: the process is in the shape it is named after`),
       t.same(unbalanced(model), [], `${name}: the parts of what is in use make up all of it`),
+      t.same(
+        misnamedBins(session, measurement.malloc!),
+        [],
+        `${name}: chunks are in the bins that their sizes name`,
+      ),
       t.same(model.anomalies, [], `${name}: no anomalies`),
       t.ok(report.complete, `${name}: complete`, { problems: report.problems }),
     ]
@@ -187,6 +196,22 @@ async function look(
   } finally {
     await session.close()
   }
+}
+
+// Bins in which lies a chunk that `binOfSize` would look for elsewhere.
+function misnamedBins({ target }: TargetSession, { model, layout }: MallocState): readonly unknown[] {
+  return model.arenas.flatMap((arena) =>
+    walkBins(new PageCache(target.memory), arena.address, layout, arena.systemBytes ?? 0)
+      .bins.filter(({ kind }) => kind !== 'unsorted')
+      .flatMap(({ kind, index, smallestBytes, largestBytes }) =>
+        [smallestBytes, largestBytes].map((size) => ({
+          size,
+          in: { kind, index },
+          by: binOfSize(size, layout),
+        })),
+      )
+      .filter(({ in: is, by }) => is.kind !== by.kind || is.index !== by.index),
+  )
 }
 
 // Arenas whose live, cached and overhead bytes, where they are known, are not their bytes in use.

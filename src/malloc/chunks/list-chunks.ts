@@ -2,12 +2,11 @@
 import type { MemorySource } from '../../memory/memory-source.js'
 import { PageCache } from '../../memory/page-cache.js'
 import { segmentsOf } from '../arenas/segments.js'
-import { listNodes } from '../damage/list-nodes.js'
 import { walkDamaged } from '../damage/walk-damaged.js'
-import type { Arena, HeapModel } from '../heap-model.js'
+import type { HeapModel } from '../heap-model.js'
 import type { GlibcLayout } from '../layout.js'
 import { lowerBound } from '../lower-bound.js'
-import { walkBins, walkFastbins } from './bins.js'
+import { type ChunkLists, cachedChunks, chunkLists } from './chunk-lists.js'
 import type { Segment } from './segment.js'
 import { type ChunkKind, type WalkOptions, walkSegment } from './walk.js'
 
@@ -65,10 +64,10 @@ export function* listChunks(
   filter: ChunkFilter = {},
 ): Generator<ChunkBatch> {
   const rows = new Rows(filter)
-  const cached = sorted(model.caches.flatMap((cache) => [...cache.chunks]))
+  const cached = cachedChunks(model)
   for (const arena of model.arenas) {
     if (filter.arena !== undefined && filter.arena !== arena.index) continue
-    const lists = listsOf(memory, layout, arena, cached)
+    const lists = chunkLists(memory, layout, arena, cached)
     const place = { ...arena, top: arena.top ?? arena.address }
     for (const segment of arena.top === null ? [] : segmentsOf(place, layout)) {
       yield* segmentBatches(walkerOf(memory, layout, segment, lists), segment, arena.index, lists, rows)
@@ -81,29 +80,15 @@ export function* listChunks(
   if (rows.count > 0) yield rows.take()
 }
 
-interface Lists {
-  readonly tcache: BigUint64Array
-  readonly fastbin: BigUint64Array
-  readonly unsorted: BigUint64Array
-  /** The chunks that bins name, of an arena that holds damage; null of a sound one. */
-  readonly nodes: BigUint64Array | null
-}
-
-function listsOf(memory: MemorySource, layout: GlibcLayout, arena: Arena, cached: BigUint64Array): Lists {
-  const cache = new PageCache(memory)
-  const bytes = arena.systemBytes ?? 0
-  const fastbin: bigint[] = []
-  const unsorted: bigint[] = []
-  walkFastbins(cache, arena.address, layout, bytes, (chunk) => fastbin.push(chunk))
-  walkBins(cache, arena.address, layout, bytes, (chunk) => unsorted.push(chunk), [1])
-  const nodes = arena.skippedBytes ? listNodes(cache, arena.address, layout, bytes) : null
-  return { tcache: cached, fastbin: sorted(fastbin), unsorted: sorted(unsorted), nodes }
-}
-
 /** Walks a segment from a chunk on; true when the visitor had seen enough. */
 type Walker = (options: WalkOptions) => boolean
 
-function walkerOf(memory: MemorySource, layout: GlibcLayout, segment: Segment, { nodes }: Lists): Walker {
+function walkerOf(
+  memory: MemorySource,
+  layout: GlibcLayout,
+  segment: Segment,
+  { nodes }: ChunkLists,
+): Walker {
   if (nodes) {
     const cache = new PageCache(memory)
     return (options) => walkDamaged(cache, segment, layout, nodes, options).ended === 'visitor'
@@ -116,7 +101,7 @@ function* segmentBatches(
   walk: Walker,
   segment: Segment,
   arena: number,
-  lists: Lists,
+  lists: ChunkLists,
   rows: Rows,
 ): Generator<ChunkBatch> {
   const origin = BigInt(segment.origin)
@@ -167,10 +152,6 @@ class Cursor {
       ? Number(this.addresses[this.#next]! - this.origin)
       : Number.POSITIVE_INFINITY
   }
-}
-
-function sorted(addresses: readonly bigint[]): BigUint64Array {
-  return BigUint64Array.from(addresses).sort()
 }
 
 class Rows {

@@ -18,6 +18,13 @@ function valueText(state: TuiState, session: Session): string {
   const read = session.read(state.memory.cursor, wordBytes)
   const value = wordValue(read, 0, wordBytes)
   if (value === null) return `unknown: ${printable(read.fault ?? 'could not be read')}`
+  const link = session.linkAt(state.memory.cursor)
+  if (link?.isMangled) {
+    const { name, target } = link
+    const leads =
+      target === 0n ? 'the end of the list' : `${hex(target)} ${described(session, target as Address)}`
+    return `${hex(value)}, ${name} under safe-linking → ${leads}`
+  }
   const symbol = state.symbols.get(value)
   const name = symbol ? ` <${printable(symbol)}>` : ''
   if (isMapped(session, value)) return `${hex(value)}${name} → ${described(session, value as Address)}`

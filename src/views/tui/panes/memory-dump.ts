@@ -134,9 +134,12 @@ function dataRow(row: Address, stretch: Stretch, drawing: Drawing): string {
     asciiText(stretch.read, at, shape.bytes) +
     markColumn(row, stretch, shape.markWidth - (digits.length - shape.addressDigits), drawing)
   if (shape.noteWidth === 0) return text
-  const value = wordValue(stretch.read, at, shape.wordBytes)
-  const field = chunk ? fieldText(chunk, row, value, shape.wordBytes) : null
-  return `${text} ${cell(noteText(state, session, field, value), shape.noteWidth)}`
+  const stored = wordValue(stretch.read, at, shape.wordBytes)
+  // What looks used may be in a tcache or fastbin: its first word is then a link, under safe-linking since 2.32.
+  const mayLink = chunk?.state === 'used' && row === offset(chunk.address, 2 * shape.wordBytes)
+  const link = mayLink ? session.linkAt(row) : null
+  const field = link?.name ?? (chunk ? fieldText(chunk, row, stored, shape.wordBytes) : null)
+  return `${text} ${cell(noteText(state, session, field, link ? link.target : stored), shape.noteWidth)}`
 }
 
 /** At most `page` rows of the dump from the top of the screen on. */

@@ -83,7 +83,8 @@ function landed(state: TuiState, session: Session, at: Address): TuiState {
 function follow(state: TuiState, session: Session): TuiState {
   if (state.memory.view === 'chunks') return withView(rememberPlace(state), session, 'words')
   const { cursor } = state.memory
-  const value = wordValue(session.read(cursor, session.wordBytes), 0, session.wordBytes)
+  const stored = wordValue(session.read(cursor, session.wordBytes), 0, session.wordBytes)
+  const value = session.linkAt(cursor)?.target ?? stored
   if (value === null) return withNotice(state, 'error', `the word at ${hex(cursor)} could not be read`)
   if (isMapped(session, value)) return goToAddress(state, session, value)
   return withNotice(state, 'error', `${hex(value)} is no pointer: nothing is mapped there`)
