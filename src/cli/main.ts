@@ -18,6 +18,7 @@ import { addTrace } from './commands/trace.js'
 import { runTrim, type TrimOptions } from './commands/trim.js'
 import { runVerify } from './commands/verify.js'
 import { runWatch, type WatchOptions, withWatchOptions } from './commands/watch.js'
+import { addWhat } from './commands/what.js'
 import { runX, type XOptions } from './commands/x.js'
 import { type ControlOptions, withControlOptions } from './control-arguments.js'
 import { endOnSignals } from './ending.js'
@@ -38,6 +39,9 @@ function examples(...lines: readonly string[]): string {
 }
 
 function program(): Command {
+  const end = (code: ExitCode) => {
+    exitCode = code
+  }
   const root = new Command('arena-inspect')
     .description('Where did the memory go? malloc arenas of a core file or a live process, to the byte.')
     .version(packageVersion())
@@ -157,10 +161,9 @@ function program(): Command {
     .action(async (positional: string[], options: XOptions) => {
       exitCode = await runX(positional, options)
     })
+  addWhat(root, end)
   addWatch(root)
-  addTrace(root, (code) => {
-    exitCode = code
-  })
+  addTrace(root, end)
   addControlCommands(root)
   withReportOptions(root.command('demo'))
     .description('makes the sample incident, takes its core and opens it')

@@ -1,13 +1,14 @@
 // `arena-inspect x`: memory of a target as gdb's x prints it, with symbols and chunk marks.
-import { type Address, address, hex, offset } from '../../memory/address.js'
+import { type Address, hex, offset } from '../../memory/address.js'
 import type { TargetSession } from '../../session/open-session.js'
 import type { ChunkMark } from '../../session/session.js'
 import { renderHex } from '../../views/text/hex-dump.js'
 import { plainTable } from '../../views/text/plain-table.js'
 import { renderWords, wordsPerLine } from '../../views/text/words-dump.js'
+import { addressOf, chooseWithAddress } from '../address-arguments.js'
 import { CommandError, EXIT, type ExitCode, UsageError } from '../exit.js'
 import { output } from '../finish.js'
-import { chooseTarget, open, type TargetOptions } from '../target-arguments.js'
+import { open, type TargetOptions } from '../target-arguments.js'
 import { say } from '../terminal.js'
 
 export interface XOptions extends TargetOptions {
@@ -26,44 +27,14 @@ export async function runX(positional: readonly string[], options: XOptions): Pr
       'see arena-inspect x --help',
     )
   }
-  const { choice: bare, rest } = chooseTarget(positional, options)
-  const withProgram = bare.kind === 'core' && rest.length === 2
-  const choice = withProgram ? { ...bare, program: rest[0]! } : bare
-  const [where, extra] = withProgram ? rest.slice(1) : rest
-  if (where === undefined || extra !== undefined) {
-    throw new UsageError(
-      'name a target and an address',
-      'e.g. arena-inspect x core.6 0x7f8f98000020 --count 40',
-    )
-  }
+  const example = 'arena-inspect x core.6 0x7f8f98000020 --count 40'
+  const { choice, where } = chooseWithAddress(positional, options, example)
   const session = await open(choice, options)
   try {
     return await dump(session, await addressOf(session, where), count, options)
   } finally {
     await session.close()
   }
-}
-
-// 0xHEX, `arena:N`, or the name of a variable of libc.
-async function addressOf(session: TargetSession, text: string): Promise<Address> {
-  const number = /^(?:0x)?([0-9a-f]{1,16})$/i.exec(text)
-  if (number && (text.startsWith('0x') || /^\d/.test(text))) return address(BigInt(`0x${number[1]}`))
-  const arena = /^arena:(\d+)$/.exec(text)
-  if (arena) {
-    const found = session.measurement.malloc?.model.arenas[Number(arena[1])]
-    if (found) return found.address
-    throw new CommandError(`there is no arena ${arena[1]}`, 'arena-inspect arenas lists them')
-  }
-  const symbols = await session.symbols?.addressesOf([text.replace(/^&/, '')])
-  const [found] = symbols?.values() ?? []
-  if (found !== undefined) return found
-  const why = session.symbols?.warnings[0]
-  throw new CommandError(
-    why === undefined
-      ? `${text} is no address`
-      : `${text} is no address, or its symbol is not at hand: ${why}`,
-    'give 0xHEX, arena:N, or a variable of libc such as main_arena',
-  )
 }
 
 async function dump(
