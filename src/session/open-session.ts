@@ -1,4 +1,5 @@
 // Opens a target with what gdb knows of it, measures it, and answers what interactive views ask.
+import type { RuleSettings } from '../findings/thresholds.js'
 import { ChunkIndex } from '../malloc/chunks/chunk-index.js'
 import { type ChunkBatch, type ChunkFilter, listChunks } from '../malloc/chunks/list-chunks.js'
 import type { HeapProgress } from '../malloc/read-heap-model.js'
@@ -29,6 +30,8 @@ export interface SessionOptions extends Omit<SymbolsOptions, 'corePath'> {
    * gdb costs as much as reading gigabytes of heaps. Default: debug information first.
    */
   readonly gdbOnlyInDoubt?: boolean
+  /** Thresholds and rules that differ from the defaults. */
+  readonly rules?: RuleSettings | undefined
   /** A live process stands still while it is measured, each time: one exact picture. */
   readonly stop?: boolean
 }
@@ -45,12 +48,13 @@ export async function openSession(
   try {
     if (options.stop) holder = await holderOf(target, options.gdbPath)
     const progress = options.progress ? { progress: options.progress } : {}
+    const { rules } = options
     const measured = holder
-      ? await measureStopped(target, symbols, holder, options.progress)
+      ? await measureStopped(target, symbols, holder, { ...progress, rules })
       : target.halt
-        ? await measureHalted(target, target.halt, symbols, options.progress)
-        : await measure(target, symbols, { ...progress, onlyInDoubt: options.gdbOnlyInDoubt === true })
-    return new TargetSession(target, symbols, measured, holder)
+        ? await measureHalted(target, target.halt, symbols, { ...progress, rules })
+        : await measure(target, symbols, { ...progress, rules, onlyInDoubt: options.gdbOnlyInDoubt === true })
+    return new TargetSession(target, symbols, measured, holder, rules)
   } catch (error) {
     holder?.close()
     await symbols?.close()
@@ -72,6 +76,7 @@ export class TargetSession implements Session {
     first: Measurement,
     /** Set: the process stands still for each measurement. */
     private readonly holder: Holder | null = null,
+    readonly rules?: RuleSettings | undefined,
   ) {
     this.wordBytes = target.wordBytes
     this.isLive = target.kind !== 'core'
@@ -93,12 +98,13 @@ export class TargetSession implements Session {
 
   async refresh(): Promise<Report> {
     if (!this.isLive) return this.report
+    const { rules } = this
     this.target.refresh()
     this.#now = this.holder
-      ? await measureStopped(this.target, this.symbols, this.holder)
+      ? await measureStopped(this.target, this.symbols, this.holder, { rules })
       : this.target.halt
-        ? await measureHalted(this.target, this.target.halt, this.symbols)
-        : await measure(this.target, this.symbols)
+        ? await measureHalted(this.target, this.target.halt, this.symbols, { rules })
+        : await measure(this.target, this.symbols, { rules })
     this.#chunks = this.#index()
     return this.report
   }
