@@ -4,6 +4,7 @@ import { Command, CommanderError, Option } from 'commander'
 import { CHUNK_STATES } from '../malloc/chunks/list-chunks.js'
 import { GROUPINGS } from '../maps/group-regions.js'
 import { type ArenasOptions, runArenas } from './commands/arenas.js'
+import { addBatch } from './commands/batch.js'
 import { type BinsOptions, runBins } from './commands/bins.js'
 import { type ChunksOptions, runChunks } from './commands/chunks.js'
 import { type DemoOptions, runDemo } from './commands/demo.js'
@@ -122,7 +123,8 @@ function program(): Command {
     .option('--max <size>', 'at most this large')
     .addOption(new Option('--sort <key>', 'in which order').choices(['address', 'size']).default('address'))
     .option('--limit <n>', 'at most so many')
-    .option('--json', 'one JSON object a line')
+    .addOption(new Option('--format <format>', 'how to write it').choices(['text', 'ndjson']).default('text'))
+    .option('--json', 'the same as --format ndjson: one JSON object a line')
     .addHelpText(
       'after',
       examples(
@@ -162,6 +164,7 @@ function program(): Command {
       exitCode = await runX(positional, options)
     })
   addWhat(root, end)
+  addBatch(root, end)
   addWatch(root)
   addTrace(root, end)
   addControlCommands(root)

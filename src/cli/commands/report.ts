@@ -53,7 +53,11 @@ export async function runReport(targets: readonly string[], options: ReportOptio
   }
 }
 
-function written(report: Report, { json, format, output: file, color }: ReportOptions): string {
+/** The report in its format; `output`: for a file, not for a terminal. */
+export function written(
+  report: Report,
+  { json, format, output: file, color }: Pick<ReportOptions, 'json' | 'format' | 'output' | 'color'>,
+): string {
   if (json === true || format === 'json') return renderJson(report)
   if (format === 'markdown') return renderMarkdown(report)
   return renderText(report, { color: file === undefined && colorWanted(color) })

@@ -5,7 +5,7 @@ import { bytesText, countText, percentOf, percentText } from '../../format/sizes
 import { addressOf, chooseWithAddress } from '../address-arguments.js'
 import { type WhatDocument, whatIsAt } from '../documents/what.js'
 import type { ExitCode } from '../exit.js'
-import { exitCodeOf, output, sayWhatIsMissing } from '../finish.js'
+import { exitCodeOf, output, outputJson, sayWhatIsMissing } from '../finish.js'
 import { open, type TargetOptions, withTargetOptions } from '../target-arguments.js'
 
 export interface WhatOptions extends TargetOptions {
@@ -32,7 +32,8 @@ export async function runWhat(positional: readonly string[], options: WhatOption
   const session = await open(choice, options)
   try {
     const what = await whatIsAt(session, await addressOf(session, where))
-    output(options.json ? `${JSON.stringify(what, null, 2)}\n` : `${whatText(what)}\n`)
+    if (options.json) outputJson(what)
+    else output(`${whatText(what)}\n`)
     sayWhatIsMissing(session.report)
     return exitCodeOf(session.report, null, options.strict === true)
   } finally {

@@ -6,8 +6,9 @@ import { renderHex } from '../../views/text/hex-dump.js'
 import { plainTable } from '../../views/text/plain-table.js'
 import { renderWords, wordsPerLine } from '../../views/text/words-dump.js'
 import { addressOf, chooseWithAddress } from '../address-arguments.js'
+import type { ChunksDump, HexDump, WordsDump } from '../documents/reading.js'
 import { CommandError, EXIT, type ExitCode, UsageError } from '../exit.js'
-import { output } from '../finish.js'
+import { output, outputJson } from '../finish.js'
 import { open, type TargetOptions } from '../target-arguments.js'
 import { say } from '../terminal.js'
 
@@ -18,6 +19,9 @@ export interface XOptions extends TargetOptions {
 }
 
 const MOST = 1_000_000
+
+/** What the documents of all units begin with. */
+type Head = Omit<HexDump, 'as' | 'bytes'>
 
 export async function runX(positional: readonly string[], options: XOptions): Promise<ExitCode> {
   const count = Number(options.count)
@@ -53,15 +57,22 @@ async function dump(
       memory.fault ?? 'nothing can be read there',
       'arena-inspect maps lists what is mapped',
     )
+  const head: Head = {
+    schema: 'arena-inspect-x/1',
+    address: hex(start),
+    fault: missing < 0 ? null : memory.fault,
+  }
   if (options.as === 'hex') {
-    if (options.json)
-      output(
-        `${JSON.stringify({ address: hex(start), bytes: Buffer.from(memory.bytes.subarray(0, readable)).toString('hex') })}\n`,
-      )
-    else output(renderHex(memory))
-  } else if (options.as === 'chunks') chunks(session, start, length, options.json === true)
-  else
-    await words(session, start, memory.bytes.subarray(0, readable - (readable % unit)), options.json === true)
+    if (options.json) {
+      const bytes = Buffer.from(memory.bytes.subarray(0, readable)).toString('hex')
+      const document: HexDump = { ...head, as: 'hex', bytes }
+      outputJson(document)
+    } else output(renderHex(memory))
+  } else if (options.as === 'chunks') chunks(session, start, length, options.json ? head : null)
+  else {
+    const bytes = memory.bytes.subarray(0, readable - (readable % unit))
+    await words(session, start, bytes, options.json ? head : null)
+  }
   if (missing < 0) return EXIT.done
   say(memory.fault ?? 'the rest cannot be read')
   return options.strict ? EXIT.partial : EXIT.done
@@ -71,7 +82,7 @@ async function words(
   session: TargetSession,
   start: Address,
   bytes: Uint8Array,
-  json: boolean,
+  head: Head | null,
 ): Promise<void> {
   const { wordBytes } = session
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
@@ -87,12 +98,13 @@ async function words(
   const names = await session.symbolsOf(asked)
   const known = new Map(asked.map((value, index) => [value, names[index] ?? null]))
   const symbolOf = (value: bigint) => known.get(value) ?? null
-  if (json) {
+  if (head) {
     const rows = values.map((value, index) => {
       const at = offset(start, index * wordBytes)
       return { address: hex(at), word: hex(value), symbol: symbolOf(value) }
     })
-    output(`${JSON.stringify(rows, null, 2)}\n`)
+    const document: WordsDump = { ...head, as: 'words', words: rows }
+    outputJson(document)
     return
   }
   const marks = session.chunksIn(start, offset(start, bytes.length))
@@ -112,16 +124,12 @@ function markText({ state, address: at, sizeBytes, arenaIndex }: ChunkMark): str
   return `${what} ${hex(at)}, ${sizeBytes} bytes, arena ${arenaIndex}`
 }
 
-function chunks(session: TargetSession, start: Address, length: number, json: boolean): void {
+function chunks(session: TargetSession, start: Address, length: number, head: Head | null): void {
   const found = session.chunksIn(start, offset(start, length))
-  if (json) {
-    output(
-      `${JSON.stringify(
-        found.map((chunk) => ({ ...chunk, address: hex(chunk.address) })),
-        null,
-        2,
-      )}\n`,
-    )
+  if (head) {
+    const rows = found.map((chunk) => ({ ...chunk, address: hex(chunk.address) }))
+    const document: ChunksDump = { ...head, as: 'chunks', chunks: rows }
+    outputJson(document)
     return
   }
   if (found.length === 0) {
