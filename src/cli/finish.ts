@@ -22,6 +22,11 @@ export function exitCodeOf(report: Report, failOn: Severity | null, strict: bool
   return strict && !report.complete ? EXIT.partial : EXIT.done
 }
 
+/** Writes the document of `--json`, which says its schema. */
+export function outputJson(document: { readonly schema: string }): void {
+  output(`${JSON.stringify(document, null, 2)}\n`)
+}
+
 /** Writes a command's output to `file`, or to stdout. Throws CommandError. */
 export function output(text: string, file?: string): void {
   if (file === undefined) {

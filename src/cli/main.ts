@@ -4,6 +4,7 @@ import { Command, CommanderError, Option } from 'commander'
 import { CHUNK_STATES } from '../malloc/chunks/list-chunks.js'
 import { GROUPINGS } from '../maps/group-regions.js'
 import { type ArenasOptions, runArenas } from './commands/arenas.js'
+import { addBatch } from './commands/batch.js'
 import { type BinsOptions, runBins } from './commands/bins.js'
 import { type ChunksOptions, runChunks } from './commands/chunks.js'
 import { type DemoOptions, runDemo } from './commands/demo.js'
@@ -19,6 +20,7 @@ import { addTrace } from './commands/trace.js'
 import { runTrim, type TrimOptions } from './commands/trim.js'
 import { runVerify } from './commands/verify.js'
 import { runWatch, type WatchOptions, withWatchOptions } from './commands/watch.js'
+import { addWhat } from './commands/what.js'
 import { runX, type XOptions } from './commands/x.js'
 import { type ControlOptions, withControlOptions } from './control-arguments.js'
 import { endOnSignals } from './ending.js'
@@ -39,6 +41,9 @@ function examples(...lines: readonly string[]): string {
 }
 
 function program(): Command {
+  const end = (code: ExitCode) => {
+    exitCode = code
+  }
   const root = new Command('arena-inspect')
     .description('Where did the memory go? malloc arenas of a core file or a live process, to the byte.')
     .version(packageVersion())
@@ -119,7 +124,8 @@ function program(): Command {
     .option('--max <size>', 'at most this large')
     .addOption(new Option('--sort <key>', 'in which order').choices(['address', 'size']).default('address'))
     .option('--limit <n>', 'at most so many')
-    .option('--json', 'one JSON object a line')
+    .addOption(new Option('--format <format>', 'how to write it').choices(['text', 'ndjson']).default('text'))
+    .option('--json', 'the same as --format ndjson: one JSON object a line')
     .addHelpText(
       'after',
       examples(
@@ -169,10 +175,10 @@ function program(): Command {
     .action(async (positional: string[], options: XOptions) => {
       exitCode = await runX(positional, options)
     })
+  addWhat(root, end)
+  addBatch(root, end)
   addWatch(root)
-  addTrace(root, (code) => {
-    exitCode = code
-  })
+  addTrace(root, end)
   addControlCommands(root)
   withReportOptions(root.command('demo'))
     .description('makes the sample incident, takes its core and opens it')

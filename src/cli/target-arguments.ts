@@ -1,5 +1,6 @@
 // TARGET on the command line: a core file with its program, or --pid; and the options that all reading commands share.
 import type { Command } from 'commander'
+import type { RuleSettings } from '../findings/thresholds.js'
 import type { ArenaGlimpse, HeapProgress } from '../malloc/read-heap-model.js'
 import { hex } from '../memory/address.js'
 import { openSession, type SessionOptions, type TargetSession } from '../session/open-session.js'
@@ -20,6 +21,8 @@ export interface TargetOptions {
   readonly color: boolean
   readonly strict?: boolean
   readonly stop?: boolean
+  /** How findings are judged, where it is not by the defaults. */
+  readonly rules?: RuleSettings | undefined
 }
 
 /** Adds the options of every command that reads a target. */
@@ -118,6 +121,7 @@ export async function open(
   try {
     return await openSession(choice, {
       stop: options.stop === true,
+      rules: options.rules,
       ...gdb,
       ...transcript,
       gdbOnlyInDoubt: true,

@@ -4,6 +4,7 @@ import type { HeapModel } from '../malloc/heap-model.js'
 import type { CategorySum } from '../maps/categories.js'
 import type { Ledger } from '../maps/ledger.js'
 import type { Surroundings } from '../target/target.js'
+import type { RuleSettings } from './thresholds.js'
 
 /** A mapping that malloc uses and that may be executed. */
 export interface ExecutableHeap {
@@ -29,6 +30,8 @@ export interface LiveTypes {
 }
 
 export interface Facts {
+  /** How the user wants it judged; absent: by the defaults. */
+  readonly rules?: RuleSettings
   readonly kind: 'core' | 'live' | 'gdb'
   readonly pid: number | null
   readonly threads: number

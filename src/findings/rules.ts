@@ -1,7 +1,7 @@
 // The rules, in the order in which their findings are told when equally severe.
 import type { Facts } from './facts.js'
 import type { Finding, Severity } from './finding.js'
-import type { Rule } from './rule.js'
+import type { Rule, RuleOver } from './rule.js'
 import { anonymousDominates } from './rules/anonymous-dominates.js'
 import { arenaBloat } from './rules/arena-bloat.js'
 import { corruption } from './rules/corruption.js'
@@ -18,6 +18,7 @@ import { sizeClassDominates } from './rules/size-class-dominates.js'
 import { tcacheHoarding } from './rules/tcache-hoarding.js'
 import { threadStacks } from './rules/thread-stacks.js'
 import { trimmableFree } from './rules/trimmable-free.js'
+import { limitsOf, type RuleSettings } from './thresholds.js'
 
 /** A rule sees what those before it found; memory-is-fine is the last. */
 export const RULES: readonly Rule[] = [
@@ -46,11 +47,22 @@ export function reaches(severity: Severity, least: Severity): boolean {
   return WEIGHT[severity] >= WEIGHT[least]
 }
 
+/** What `rule` says under the user's settings; null where it is switched off. */
+export function ask<F>(
+  rule: RuleOver<F>,
+  facts: F,
+  earlier: readonly Finding[],
+  settings: RuleSettings | undefined,
+): Finding | null {
+  if (settings?.off.includes(rule.name)) return null
+  return rule.check(facts, earlier, limitsOf(rule, settings))
+}
+
 /** What all rules find, gravest first. */
 export function findingsOf(facts: Facts): readonly Finding[] {
   const found: Finding[] = []
   for (const rule of RULES) {
-    const finding = rule.check(facts, found)
+    const finding = ask(rule, facts, found, facts.rules)
     if (finding) found.push(finding)
   }
   return found.sort((a, b) => WEIGHT[b.severity] - WEIGHT[a.severity])

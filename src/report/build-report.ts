@@ -52,6 +52,7 @@ export function buildReport(measured: Measured): Report {
     maps: { categories },
     ledger: measured.ledger,
     findings: findingsOf(measured),
+    ...(measured.rules ? { rules: measured.rules } : {}),
   }
 }
 

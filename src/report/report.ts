@@ -1,6 +1,7 @@
 // The versioned document that every view draws and that scripts read. Addresses are `0x…` strings, byte counts
 // integers below 2^53; what could not be known is null.
 import type { Finding } from '../findings/finding.js'
+import type { RuleSettings } from '../findings/thresholds.js'
 import type {
   ArenaResidency,
   HeapTotals,
@@ -130,4 +131,6 @@ export interface Report {
   /** Every resident byte in one line; null where residency is unknown. */
   readonly ledger: Ledger | null
   readonly findings: readonly Finding[]
+  /** What the findings were judged by, where thresholds or rules differ from the defaults; absent where none does. */
+  readonly rules?: RuleSettings
 }

@@ -1,8 +1,7 @@
 // One look at a process that can only be read while it stands still (behind a gdb stub): prepared while it runs.
 import { detectGlibc } from '../malloc/detect/detect.js'
-import type { HeapProgress } from '../malloc/read-heap-model.js'
 import { type Halt, type Symbols, type Target, TargetError } from '../target/target.js'
-import { conclude, type Measurement, type Observation, observe } from './measure.js'
+import { conclude, type Measurement, type MeasureOptions, type Observation, observe } from './measure.js'
 import { isDamaged } from './measure-stopped.js'
 import { rememberSymbols } from './remember-symbols.js'
 
@@ -15,14 +14,14 @@ export async function measureHalted(
   target: Target,
   halt: Halt,
   symbols: Symbols | null,
-  progress?: HeapProgress,
+  options: Pick<MeasureOptions, 'progress' | 'rules'> = {},
 ): Promise<Measurement> {
   const remembered = symbols && rememberSymbols(symbols)
   await detectGlibc(target, remembered)
   let stoodStillMs = 0
   let stops = 0
   for (let picture = 1; ; picture++) {
-    const { seen, stood } = await observeHeld(target, halt, remembered, progress)
+    const { seen, stood } = await observeHeld(target, halt, remembered, options)
     stoodStillMs += stood.stoodStillMs
     stops += stood.stops
     const isLast = picture === MOST_PICTURES || stood.stops === 0
@@ -37,13 +36,13 @@ async function observeHeld(
   target: Target,
   halt: Halt,
   symbols: Symbols | null,
-  progress?: HeapProgress,
+  options: Pick<MeasureOptions, 'progress' | 'rules'>,
 ): Promise<{ seen: Observation; stood: ReturnType<Halt['release']> }> {
   target.refresh()
   halt.hold()
   let seen: Observation | null = null
   try {
-    seen = await observe(target, symbols, { still: true, ...(progress ? { progress } : {}) })
+    seen = await observe(target, symbols, { still: true, ...options })
   } finally {
     if (!seen) releaseUnlessLost(halt)
   }

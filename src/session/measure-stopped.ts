@@ -1,9 +1,8 @@
 // One exact look at a live process: it stands still while it is read, and as short as can be.
 import type { HeapModel } from '../malloc/heap-model.js'
-import type { HeapProgress } from '../malloc/read-heap-model.js'
 import type { Holder, Released } from '../target/live/hold.js'
 import type { Symbols, Target } from '../target/target.js'
-import { conclude, type Measurement, type Observation, observe } from './measure.js'
+import { conclude, type Measurement, type MeasureOptions, type Observation, observe } from './measure.js'
 import { rememberSymbols } from './remember-symbols.js'
 
 /** How a process was stopped to be read. */
@@ -31,7 +30,7 @@ export async function measureStopped(
   target: Target,
   symbols: Symbols | null,
   holder: Holder,
-  progress?: HeapProgress,
+  { progress, rules }: Pick<MeasureOptions, 'progress' | 'rules'> = {},
 ): Promise<Measurement> {
   const remembered = symbols && rememberSymbols(symbols)
   const before = await observe(target, remembered, {
@@ -55,7 +54,7 @@ export async function measureStopped(
     try {
       if (locked === 0 || stops >= MOST_STOPS) {
         const more = known ? { known, onRead: release } : {}
-        seen = await observe(target, remembered, { still: true, keepReads: true, ...more })
+        seen = await observe(target, remembered, { still: true, keepReads: true, rules, ...more })
       }
     } finally {
       await release()

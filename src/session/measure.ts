@@ -1,5 +1,6 @@
 // One look at a target: malloc's state, the address space, and the report of both.
 import { pinnedFragmentation } from '../findings/rules/pinned-fragmentation.js'
+import type { RuleSettings } from '../findings/thresholds.js'
 import { allocatorSentence, detectAllocator } from '../malloc/detect/other-allocator.js'
 import { isGlibcUnused } from '../malloc/detect/unused-arena.js'
 import type { HeapProgress, MallocState, ReadOptions } from '../malloc/read-heap-model.js'
@@ -22,6 +23,8 @@ export interface Measurement {
 }
 
 export interface MeasureOptions {
+  /** How findings are judged, where it is not by the defaults. */
+  readonly rules?: RuleSettings | undefined
   readonly progress?: HeapProgress
   /** gdb is asked about malloc only where memory alone leaves a doubt. */
   readonly onlyInDoubt?: boolean
@@ -49,7 +52,7 @@ export interface Observation {
 export async function observe(
   target: Target,
   symbols: Symbols | null,
-  { onlyInDoubt, ...options }: MeasureOptions & ReadOptions = {},
+  { onlyInDoubt, rules, ...options }: MeasureOptions & ReadOptions = {},
 ): Promise<Observation> {
   const other = detectAllocator(target)
   // Another libc has no symbols of glibc's, and gdb would only say that they are missing.
@@ -89,6 +92,7 @@ export async function observe(
     anonymous: largestAnonymous(pieces),
     problems,
     targetComplete: target.problems.length === 0,
+    ...(rules ? { rules } : {}),
   }
   const nothingToMiss = !malloc && (other?.place === 'libc' || unused) && target.problems.length === 0
   return { malloc, pieces, facts, nothingToMiss }

@@ -1,4 +1,5 @@
 // Opens a target with what gdb knows of it, measures it, and answers what interactive views ask.
+import type { RuleSettings } from '../findings/thresholds.js'
 import { countText } from '../format/sizes.js'
 import { type ChunkFacts, ChunkFactsIndex, type ChunkLink } from '../malloc/chunks/chunk-facts.js'
 import { ChunkIndex } from '../malloc/chunks/chunk-index.js'
@@ -41,6 +42,8 @@ export interface SessionOptions extends Omit<SymbolsOptions, 'corePath'> {
    * gdb costs as much as reading gigabytes of heaps. Default: debug information first.
    */
   readonly gdbOnlyInDoubt?: boolean
+  /** Thresholds and rules that differ from the defaults. */
+  readonly rules?: RuleSettings | undefined
   /** A live process stands still while it is measured, each time: one exact picture. */
   readonly stop?: boolean
 }
@@ -59,12 +62,13 @@ export async function openSession(
     if (options.early && !holder && !target.halt)
       return await openEarly(target, symbols, options, options.early)
     const progress = options.progress ? { progress: options.progress } : {}
+    const { rules } = options
     const measured = holder
-      ? await measureStopped(target, symbols, holder, options.progress)
+      ? await measureStopped(target, symbols, holder, { ...progress, rules })
       : target.halt
-        ? await measureHalted(target, target.halt, symbols, options.progress)
-        : await measure(target, symbols, { ...progress, onlyInDoubt: options.gdbOnlyInDoubt === true })
-    return new TargetSession(target, symbols, measured, holder)
+        ? await measureHalted(target, target.halt, symbols, { ...progress, rules })
+        : await measure(target, symbols, { ...progress, rules, onlyInDoubt: options.gdbOnlyInDoubt === true })
+    return new TargetSession(target, symbols, measured, holder, rules)
   } catch (error) {
     holder?.close()
     await symbols?.close()
@@ -79,7 +83,7 @@ async function openEarly(
   options: SessionOptions,
   early: (session: TargetSession) => void,
 ): Promise<TargetSession> {
-  const session = new TargetSession(target, symbols, provisional(target, []))
+  const session = new TargetSession(target, symbols, provisional(target, []), null, options.rules)
   early(session)
   const progress: HeapProgress = async (done, known, glimpses) => {
     if (done === 0) session.conclude(provisional(target, glimpses))
@@ -103,6 +107,7 @@ export class TargetSession implements Session {
     first: Measurement,
     /** Set: the process stands still for each measurement. */
     private readonly holder: Holder | null = null,
+    readonly rules?: RuleSettings | undefined,
   ) {
     this.wordBytes = target.wordBytes
     this.isLive = target.kind !== 'core'
@@ -131,13 +136,14 @@ export class TargetSession implements Session {
 
   async refresh(): Promise<Report> {
     if (!this.isLive) return this.report
+    const { rules } = this
     this.target.refresh()
     this.conclude(
       this.holder
-        ? await measureStopped(this.target, this.symbols, this.holder)
+        ? await measureStopped(this.target, this.symbols, this.holder, { rules })
         : this.target.halt
-          ? await measureHalted(this.target, this.target.halt, this.symbols)
-          : await measure(this.target, this.symbols),
+          ? await measureHalted(this.target, this.target.halt, this.symbols, { rules })
+          : await measure(this.target, this.symbols, { rules }),
     )
     return this.report
   }

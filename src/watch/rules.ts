@@ -1,6 +1,6 @@
 // The rules over time, in the order in which their findings are told when equally severe.
 import type { Finding } from '../findings/finding.js'
-import { reaches } from '../findings/rules.js'
+import { ask, reaches } from '../findings/rules.js'
 import { arenaCountRising } from './rules/arena-count-rising.js'
 import { retentionGrowth } from './rules/retention-growth.js'
 import { steadyGrowthRule } from './rules/steady-growth.js'
@@ -13,7 +13,7 @@ export const WATCH_RULES: readonly WatchRule[] = [retentionGrowth, steadyGrowthR
 export function watchFindings(facts: WatchFacts): readonly Finding[] {
   const found: Finding[] = []
   for (const rule of WATCH_RULES) {
-    const finding = rule.check(facts, found)
+    const finding = ask(rule, facts, found, facts.now.rules)
     if (finding) found.push(finding)
   }
   return (['critical', 'warning', 'info'] as const).flatMap((severity) =>

@@ -1,5 +1,6 @@
 // When memory runs out, if the process goes on to grow as it does.
 import type { Finding, Severity } from '../findings/finding.js'
+import type { LimitsOf, Thresholds } from '../findings/thresholds.js'
 import { durationText } from '../format/durations.js'
 import { bytesText } from '../format/sizes.js'
 import type { Point } from './history.js'
@@ -7,10 +8,22 @@ import type { Sample } from './sample.js'
 import { seriesOf } from './series.js'
 import { type Growth, steadyGrowth } from './steady.js'
 
-/** Nearer than this is critical… */
-export const CRITICAL_MS = 24 * 3_600_000
-/** …and farther than this only worth a note. */
-export const INFO_MS = 30 * 24 * 3_600_000
+const DAY_MS = 24 * 3_600_000
+
+/** Of the rules whose severity tells when memory runs out. */
+export const RUN_OUT_THRESHOLDS = {
+  criticalWithinMs: {
+    value: DAY_MS,
+    unit: 'milliseconds',
+    meaning: 'critical when memory runs out sooner',
+  },
+  noteBeyondMs: {
+    value: 30 * DAY_MS,
+    unit: 'milliseconds',
+    meaning: 'for information only when it runs out later',
+  },
+} as const satisfies Thresholds
+
 /** Less is the noise of any process. */
 const LEAST_GROWTH_BYTES = 1 << 20
 
@@ -48,9 +61,13 @@ export function runOut(points: readonly Point[]): RunOut | null {
 }
 
 /** A warning where it is not known. */
-export function severityOf(out: RunOut | null): Severity {
+export function severityOf(out: RunOut | null, limits: LimitsOf<typeof RUN_OUT_THRESHOLDS>): Severity {
   if (!out) return 'warning'
-  return out.inMs <= CRITICAL_MS ? 'critical' : out.inMs <= INFO_MS ? 'warning' : 'info'
+  return out.inMs <= limits.criticalWithinMs
+    ? 'critical'
+    : out.inMs <= limits.noteBeyondMs
+      ? 'warning'
+      : 'info'
 }
 
 /** `; at this rate …`, for the end of a title; empty where it is not known. */

@@ -66,7 +66,11 @@ export class Sampler implements SampleSource {
     try {
       target.refresh()
       const virtual = virtualBytes(this.pid)
-      const facts = await observe(target, this.#symbols, { progress, settleMs: SETTLE_MS })
+      const facts = await observe(target, this.#symbols, {
+        progress,
+        settleMs: SETTLE_MS,
+        rules: this.session.rules,
+      })
       const swapBytes = target.memoryTotals()?.swapBytes ?? null
       // Whatever was read by the process's number was of this process, if it is still there.
       target.refresh()

@@ -1,6 +1,7 @@
 // What a watch saw, as one versioned document: what is written to a file, and what every run ends with.
 import type { Facts } from '../findings/facts.js'
 import type { Finding } from '../findings/finding.js'
+import type { RuleSettings } from '../findings/thresholds.js'
 import type { Measured } from '../report/build-report.js'
 import { type Grower, topGrowers } from './growers.js'
 import type { Extremes, History, Point } from './history.js'
@@ -40,6 +41,8 @@ export interface WatchSummary {
   readonly extremes: Extremes
   readonly growers: readonly Grower[]
   readonly findings: readonly Finding[]
+  /** What they were judged by, where it differs from the defaults; absent where nothing does. */
+  readonly rules?: RuleSettings
   /** What sampling could not know, in sentences, of the last sample. */
   readonly problems: readonly string[]
   /** Oldest first; a point stands for `samples` of them. */
@@ -80,6 +83,7 @@ export function summaryOf(
     extremes: points.reduce<Extremes>((all, { extremes }) => joinExtremes(all, extremes), {}),
     growers: first && last ? topGrowers(first, last, MOST_GROWERS) : [],
     findings: findingsNow(history, now),
+    ...(now?.rules ? { rules: now.rules } : {}),
     problems: now?.problems ?? [],
     history: points,
   }

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import type { BinsDocument, HeapsDocument, ThreadsDocument } from '../../src/cli/documents/reading.js'
 import type { Report } from '../../src/report/report.js'
 import { arenaInspect } from '../support/command.js'
 import { compile, gcore, kernelCore, kernelCores, scratch, start } from '../support/programs.js'
@@ -118,7 +119,7 @@ t.test('chunks', async (t) => {
 
 t.test('heaps', async (t) => {
   const { stdout } = await arenaInspect(['heaps', core, '--no-gdb', '--json'])
-  const rows = JSON.parse(stdout) as { arena: number; address: string; sizeBytes: number }[]
+  const rows = (JSON.parse(stdout) as HeapsDocument).heaps
   for (const arena of arenas) {
     const own = rows
       .filter((row) => row.arena === arena.index)
@@ -134,10 +135,7 @@ t.test('heaps', async (t) => {
 
 t.test('bins', async (t) => {
   const { stdout } = await arenaInspect(['bins', core, '--no-gdb', '--json'])
-  const { bins, damage } = JSON.parse(stdout) as {
-    bins: { of: string; kind: string; bytes: number; chunks: number }[]
-    damage: string[]
-  }
+  const { bins, damage } = JSON.parse(stdout) as BinsDocument
   t.same(damage, [])
   for (const arena of arenas) {
     const of = arena.index === 0 ? 'main arena' : `arena ${arena.index}`
@@ -161,9 +159,7 @@ t.test('bins', async (t) => {
 
 t.test('threads', async (t) => {
   const { stdout } = await arenaInspect(['threads', core, '--json'])
-  const rows = JSON.parse(stdout) as ((typeof threads)[number] & {
-    frames: { functionName: string | null }[]
-  })[]
+  const { threads: rows } = JSON.parse(stdout) as ThreadsDocument
   t.same(
     rows.map(({ frames: _, ...thread }) => thread),
     threads,

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { closeSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import type { ChunksDump, WordsDump } from '../../src/cli/documents/reading.js'
 import type { Report } from '../../src/report/report.js'
 import { arenaInspect } from '../support/command.js'
 import { compile, gcore, kernelCore, kernelCores, scratch, start } from '../support/programs.js'
@@ -75,7 +76,7 @@ t.test('words as gdb prints them', async (t) => {
     '600',
     '--json',
   ])
-  const listed = JSON.parse(chunks.stdout) as { address: string; sizeBytes: number; state: string }[]
+  const listed = (JSON.parse(chunks.stdout) as ChunksDump).chunks
   t.equal(listed[0]!.state, 'arena')
   for (let i = 1; i < listed.length; i++) {
     const end = BigInt(listed[i - 1]!.address) + BigInt(listed[i - 1]!.sizeBytes)
@@ -112,7 +113,7 @@ t.test('a live process', async (t) => {
     '40',
     '--json',
   ])
-  const words = JSON.parse(ours.stdout) as { address: string; word: string; symbol: string | null }[]
+  const { words } = JSON.parse(ours.stdout) as WordsDump
   t.equal(words.length, 40)
   const mem = openSync(`/proc/${running.pid}/mem`, 'r')
   for (const { address, word } of words) {

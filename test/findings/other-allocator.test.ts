@@ -20,15 +20,15 @@ const facts = (other: OtherAllocator | null): Facts => ({
 const jemalloc: OtherAllocator = { name: 'jemalloc', how: 'libjemalloc.so.2 is mapped', place: 'library' }
 
 t.test('the rule', async (t) => {
-  t.equal(otherAllocator.check(facts(null), []), null)
-  t.match(otherAllocator.check(facts(jemalloc), []), {
+  t.equal(otherAllocator.check(facts(null), [], {}), null)
+  t.match(otherAllocator.check(facts(jemalloc), [], {}), {
     rule: 'other-allocator',
     severity: 'info',
     title: "malloc here is jemalloc: what it serves is not in glibc's arenas",
     nextStep: /MALLOC_CONF=stats_print:true/,
   })
   const musl: OtherAllocator = { name: 'musl', how: 'ld-musl-x86_64.so.1 is mapped', place: 'libc' }
-  t.match(otherAllocator.check(facts(musl), []), {
+  t.match(otherAllocator.check(facts(musl), [], {}), {
     title: "malloc here is musl's: glibc's is not in this process",
     nextStep: /arena-inspect maps/,
   })

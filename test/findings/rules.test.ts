@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import type { Facts } from '../../src/findings/facts.js'
 import { findingsOf, RULES, reaches } from '../../src/findings/rules.js'
+import { limitsOf } from '../../src/findings/thresholds.js'
 import type { Arena, ArenaResidency, HeapModel, MallocParameters } from '../../src/malloc/heap-model.js'
 import { address } from '../../src/memory/address.js'
 import type { Surroundings } from '../../src/target/target.js'
@@ -273,15 +274,16 @@ t.test('damage is critical; what moved or was not saved is no damage', async (t)
 
 t.test('explanations', async (t) => {
   t.equal(new Set(RULES.map(({ name }) => name)).size, RULES.length)
-  for (const { name, explanation } of RULES) {
+  for (const rule of RULES) {
+    const { name } = rule
+    const explanation = rule.explain(limitsOf(rule, undefined))
     const { measures, how, thresholds, read } = explanation
     t.ok(measures && how && thresholds.length > 0 && read.length > 0, name)
     t.notMatch(JSON.stringify(explanation), /undefined|NaN|\[object/, name)
     const source = readFileSync(join(ROOT, `src/findings/rules/${name}.ts`), 'utf8')
-    const constants = [...source.matchAll(/^const ((?:LEAST|LOW|CRITICAL|WARNING)_\w+) = /gm)].map(
-      (found) => found[1]!,
-    )
-    const text = source.slice(source.indexOf('explanation:'), source.indexOf('\nfunction check'))
-    for (const constant of constants) t.ok(text.includes(constant), `${name} tells ${constant}`)
+    const text = source.slice(source.indexOf('explain:'), source.indexOf('\nfunction check'))
+    for (const threshold of Object.keys(rule.thresholds)) {
+      t.ok(text.includes(`limits.${threshold}`), `${name} tells ${threshold}`)
+    }
   }
 })

@@ -1,7 +1,7 @@
 // The JSON contract: docs/schemas/ is what the types say, and what the commands write conforms to it, without a field too many.
 // UPDATE_SCHEMAS=1 writes docs/schemas/ anew.
 import { spawn } from 'node:child_process'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Ajv } from 'ajv'
 import t, { type Test } from 'tap'
@@ -15,25 +15,44 @@ import { waitUntil } from '../support/wait-until.js'
 
 t.setTimeout(300_000)
 
-const DOCUMENTS = [
-  ['report-1', 'src/report/report.ts', 'Report'],
-  ['trace-1', 'src/trace/trace.ts', 'Trace'],
-  ['watch-1', 'src/watch/summary.ts', 'WatchSummary'],
-  ['watch-sample-1', 'src/views/json/watch-json.ts', 'WatchSampleLine'],
-] as const
-type Name = (typeof DOCUMENTS)[number][0]
+/** Name of the schema's file, and the type that it is made from. */
+const DOCUMENTS = {
+  'report-1': 'Report',
+  'trace-1': 'Trace',
+  'watch-1': 'WatchSummary',
+  'watch-sample-1': 'WatchSampleLine',
+  'arenas-1': 'ArenasDocument',
+  'heaps-1': 'HeapsDocument',
+  'bins-1': 'BinsDocument',
+  'threads-1': 'ThreadsDocument',
+  'maps-1': 'MapsDocument',
+  'chunk-1': 'ChunkLine',
+  'x-1': 'XDocument',
+  'what-1': 'WhatDocument',
+  'stats-1': 'StatsDocument',
+  'verify-1': 'VerifyDocument',
+  'trim-1': 'TrimDocument',
+  'limit-1': 'LimitDocument',
+} as const
+type Name = keyof typeof DOCUMENTS
+const NAMES = Object.keys(DOCUMENTS) as Name[]
+
+const generators = new Map<boolean, ReturnType<typeof createGenerator>>()
 
 /** Of the types: as it is published, where fields may be added, or with exactly those of today. */
 function schemaOf(name: Name, isExact: boolean): Record<string, unknown> {
-  const [, path, type] = DOCUMENTS.find(([other]) => other === name)!
-  const schema = createGenerator({
-    path: join(ROOT, path),
-    tsconfig: join(ROOT, 'tsconfig.json'),
-    type,
-    skipTypeCheck: true,
-    additionalProperties: !isExact,
-  }).createSchema(type) as Record<string, unknown>
-  return { ...schema, title: type }
+  const known = generators.get(isExact)
+  const generator =
+    known ??
+    createGenerator({
+      path: join(ROOT, 'src/cli/documents/all.ts'),
+      tsconfig: join(ROOT, 'tsconfig.json'),
+      skipTypeCheck: true,
+      additionalProperties: !isExact,
+    })
+  generators.set(isExact, generator)
+  const type = DOCUMENTS[name]
+  return { ...generator.createSchema(type), title: type }
 }
 
 const exact = new Map<Name, ReturnType<Ajv['compile']>>()
@@ -43,17 +62,20 @@ function conforms(t: Test, name: Name, text: string): void {
   const validate = known ?? new Ajv({ allErrors: true, allowUnionTypes: true }).compile(schemaOf(name, true))
   exact.set(name, validate)
   const isValid = validate(JSON.parse(text))
-  t.ok(isValid, JSON.stringify(validate.errors?.slice(0, 3)))
+  t.ok(isValid, `${name}: ${JSON.stringify(validate.errors?.slice(0, 3))}`)
 }
 
 t.test('the published schemas are those of the types', async (t) => {
-  for (const [name] of DOCUMENTS) {
+  for (const name of NAMES) {
     const file = join(ROOT, 'docs/schemas', `${name}.json`)
     const text = `${JSON.stringify(schemaOf(name, false), null, 2)}\n`
     if (process.env.UPDATE_SCHEMAS) writeFileSync(file, text)
     t.ok(existsSync(file) && readFileSync(file, 'utf8') === text, `${name}: run with UPDATE_SCHEMAS=1`)
     new Ajv({ allErrors: true, allowUnionTypes: true }).compile(JSON.parse(text))
   }
+  const page = readFileSync(join(ROOT, 'docs/json.md'), 'utf8')
+  for (const file of readdirSync(join(ROOT, 'docs/schemas')))
+    t.match(page, `schemas/${file}`, 'docs/json.md names it')
 })
 
 t.test('reports of a live process, a core, a stopped process, and of what is no glibc heap', async (t) => {
@@ -67,6 +89,26 @@ t.test('reports of a live process, a core, a stopped process, and of what is no 
     t.equal(code, 0, stderr)
     conforms(t, 'report-1', stdout)
   }
+  const of = async (name: Name, ...args: string[]) => {
+    const { stdout, stderr, code } = await arenaInspect(args)
+    t.equal(code, 0, `${args.join(' ')}: ${stderr}`)
+    for (const one of name === 'chunk-1' ? stdout.trim().split('\n') : [stdout]) conforms(t, name, one)
+    return stdout
+  }
+  for (const [command, name] of [
+    ['arenas', 'arenas-1'],
+    ['heaps', 'heaps-1'],
+    ['bins', 'bins-1'],
+    ['threads', 'threads-1'],
+    ['maps', 'maps-1'],
+  ] as const) {
+    const { schema } = JSON.parse(await of(name, command, core, '--json')) as { schema: string }
+    t.equal(schema, `arena-inspect-${command}/1`)
+  }
+  const ndjson = await of('chunk-1', 'chunks', core, '--format', 'ndjson', '--limit', '500', '--sort', 'size')
+  t.equal(ndjson, await of('chunk-1', 'chunks', core, '--json', '--limit', '500', '--sort', 'size'))
+  for (const as of ['words', 'hex', 'chunks']) await of('x-1', 'x', core, 'arena:2', '--as', as, '--json')
+  for (const place of ['arena:2', 'main_arena', '0x10']) await of('what-1', 'what', core, place, '--json')
   await running.kill()
   const bare = compile('void _start(void) { __asm__ volatile("1: mov $34,%eax; syscall; jmp 1b"); }', [
     '-static',
@@ -78,6 +120,28 @@ t.test('reports of a live process, a core, a stopped process, and of what is no 
   t.match(JSON.parse(stdout), { heap: null })
   conforms(t, 'report-1', stdout)
   conforms(t, 'report-1', JSON.stringify(fakeReport()))
+})
+
+t.test('what runs inside a process', async (t) => {
+  const running = await start(
+    compile('examples/programs/arena-bloat.c'),
+    ['4', '1', '5', 'log:16:4096', 'out'],
+    {
+      cwd: scratch(),
+    },
+  )
+  const pid = String(running.pid)
+  for (const [name, ...args] of [
+    ['stats-1', 'stats'],
+    ['verify-1', 'verify'],
+    ['trim-1', 'trim', '--dry-run'],
+    ['trim-1', 'trim'],
+  ] as const) {
+    const { stdout, stderr, code } = await arenaInspect([...args, '--pid', pid, '--yes', '--json'])
+    t.equal(code, 0, `${args.join(' ')}: ${stderr}`)
+    conforms(t, name, stdout)
+  }
+  await running.kill()
 })
 
 t.test('a trace, a watch, and its lines', async (t) => {

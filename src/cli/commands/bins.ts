@@ -1,14 +1,15 @@
 // `arena-inspect bins`: the free lists: each arena's fastbins and bins, followed and checked, and each thread's tcache.
 import { countText } from '../../format/sizes.js'
-import { type BinSum, walkBins, walkFastbins } from '../../malloc/chunks/bins.js'
+import { walkBins, walkFastbins } from '../../malloc/chunks/bins.js'
 import type { MallocState } from '../../malloc/read-heap-model.js'
 import { hex } from '../../memory/address.js'
 import type { MemorySource } from '../../memory/memory-source.js'
 import { PageCache } from '../../memory/page-cache.js'
 import { plainTable } from '../../views/text/plain-table.js'
 import { wholeNumber } from '../byte-count.js'
+import type { BinRow, BinsDocument } from '../documents/reading.js'
 import { EXIT, type ExitCode } from '../exit.js'
-import { output } from '../finish.js'
+import { output, outputJson } from '../finish.js'
 import type { TargetOptions } from '../target-arguments.js'
 import { say } from '../terminal.js'
 import { withMalloc } from '../with-malloc.js'
@@ -18,27 +19,20 @@ export interface BinsOptions extends TargetOptions {
   readonly arena?: string
 }
 
-interface Row {
-  /** `arena 3`, or `thread 4711` for a tcache. */
-  readonly of: string
-  readonly kind: BinSum['kind'] | 'tcache'
-  readonly index: number
-  readonly chunks: number
-  readonly bytes: number
-  readonly smallestBytes: number | null
-  readonly largestBytes: number | null
-}
-
 export async function runBins(targets: readonly string[], options: BinsOptions): Promise<ExitCode> {
   const only = options.arena === undefined ? null : wholeNumber(options.arena, '--arena')
   let damaged = false
-  const code = await withMalloc(targets, options, ({ target }, malloc) => {
+  const code = await withMalloc(targets, options, ({ target, report }, malloc) => {
     const lists = arenaLists(target.memory, malloc, only)
     for (const what of lists.damage) say(what)
     damaged = lists.damage.length > 0
     const rows = only === null ? [...lists.rows, ...tcacheRows(malloc)] : lists.rows
-    if (options.json) output(`${JSON.stringify({ bins: rows, damage: lists.damage }, null, 2)}\n`)
-    else output(`${table(rows)}\n`)
+    if (options.json) {
+      const { complete } = report
+      const { damage } = lists
+      const document: BinsDocument = { schema: 'arena-inspect-bins/1', complete, bins: rows, damage }
+      outputJson(document)
+    } else output(`${table(rows)}\n`)
   })
   return damaged && options.strict && code === EXIT.done ? EXIT.partial : code
 }
@@ -47,9 +41,9 @@ function arenaLists(
   memory: MemorySource,
   { model, layout }: MallocState,
   only: number | null,
-): { rows: Row[]; damage: string[] } {
+): { rows: BinRow[]; damage: string[] } {
   const cache = new PageCache(memory)
-  const rows: Row[] = []
+  const rows: BinRow[] = []
   const damage: string[] = []
   for (const { index, address, systemBytes } of model.arenas) {
     if ((only !== null && index !== only) || systemBytes === null) continue
@@ -63,7 +57,7 @@ function arenaLists(
   return { rows, damage }
 }
 
-function tcacheRows({ model }: MallocState): Row[] {
+function tcacheRows({ model }: MallocState): BinRow[] {
   return model.caches.flatMap(({ tid, address, bins }) =>
     bins.map(({ index, chunks, bytes }) => ({
       of: tid === null ? `tcache ${hex(address)}` : `thread ${tid}`,
@@ -77,7 +71,7 @@ function tcacheRows({ model }: MallocState): Row[] {
   )
 }
 
-function table(rows: readonly Row[]): string {
+function table(rows: readonly BinRow[]): string {
   const right = ['index', 'chunks', 'bytes', 'smallest', 'largest'].map((title) => ({
     title,
     align: 'right' as const,

@@ -15,6 +15,7 @@ import { withMalloc } from '../with-malloc.js'
 
 export interface ChunksOptions extends TargetOptions {
   readonly json?: boolean
+  readonly format: 'text' | 'ndjson'
   readonly arena?: string
   readonly free?: boolean
   readonly used?: boolean
@@ -33,10 +34,11 @@ const HEADER = 'chunk               size       state      arena\n'
 export async function runChunks(targets: readonly string[], options: ChunksOptions): Promise<ExitCode> {
   const filter = filterOf(options)
   const limit = options.limit === undefined ? Number.POSITIVE_INFINITY : wholeNumber(options.limit, '--limit')
-  const row = options.json ? jsonRow : textRow
+  const isJson = options.json === true || options.format === 'ndjson'
+  const row = isJson ? jsonRow : textRow
   return withMalloc(targets, options, async ({ target }, { model, layout }) => {
     const batches = listChunks(target.memory, layout, model, filter)
-    if (!options.json) await write(HEADER)
+    if (!isJson) await write(HEADER)
     let left = limit
     for (const batch of options.sort === 'size' ? [largest(batches, limit)] : batches) {
       const count = Math.min(left, batch.count)
@@ -76,6 +78,7 @@ function textRow({ addresses, sizes, states, arenas }: ChunkBatch, at: number): 
   return `${address.padEnd(14)}${String(sizes[at]).padStart(10)}  ${NAMES[states[at]!]}  ${owner.padStart(5)}\n`
 }
 
+/** A ChunkLine. */
 function jsonRow({ addresses, sizes, states, arenas }: ChunkBatch, at: number): string {
   const arena = arenas[at]!
   return `{"address":"0x${addresses[at]!.toString(16)}","sizeBytes":${sizes[at]},"state":"${CHUNK_STATES[states[at]!]}","arena":${arena < 0 ? null : arena}}\n`

@@ -1,24 +1,21 @@
 // `--explain RULE`: what a rule measures, how, from which thresholds on, and what to read further.
-import { explanationParts } from '../../findings/rule.js'
-import { RULES } from '../../findings/rules.js'
-import { WATCH_RULES } from '../../watch/rules.js'
-import { EXIT, type ExitCode, UsageError } from '../exit.js'
+import { explanationParts, thresholdLines } from '../../findings/rule.js'
+import type { RuleSettings } from '../../findings/thresholds.js'
+import { EXIT, type ExitCode } from '../exit.js'
 import { output } from '../finish.js'
+import { ruleNamed } from '../rule-settings.js'
 
 const WIDTH = 100
 const INDENT = 12
 
 /** Prints the explanation of the rule; throws UsageError with the names of all rules for an unknown one. */
-export function runExplain(name: string, file?: string): ExitCode {
-  const rules = [...RULES, ...WATCH_RULES]
-  const rule = rules.find((one) => one.name === name)
-  if (!rule) {
-    const names = rules.map((one) => one.name).join(', ')
-    throw new UsageError(`no rule is called ${JSON.stringify(name)}`, `rules: ${names}`)
-  }
+export function runExplain(name: string, file?: string, settings?: RuleSettings): ExitCode {
+  const rule = ruleNamed(name, '--explain')
+  const settable = thresholdLines(rule, settings)
   const parts = [
     rule.name,
-    ...explanationParts(rule.explanation).map(([label, texts]) => labelled(label, texts)),
+    ...explanationParts(rule, settings).map(([label, texts]) => labelled(label, texts)),
+    ...(settable.length > 0 ? [labelled('settable', settable)] : []),
   ]
   output(`${parts.join('\n')}\n`, file)
   return EXIT.done

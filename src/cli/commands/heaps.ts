@@ -2,8 +2,9 @@
 import { countText } from '../../format/sizes.js'
 import { hex } from '../../memory/address.js'
 import { plainTable } from '../../views/text/plain-table.js'
+import type { HeapsDocument } from '../documents/reading.js'
 import type { ExitCode } from '../exit.js'
-import { output } from '../finish.js'
+import { output, outputJson } from '../finish.js'
 import type { TargetOptions } from '../target-arguments.js'
 import { withMalloc } from '../with-malloc.js'
 
@@ -12,12 +13,15 @@ export interface HeapsOptions extends TargetOptions {
 }
 
 export async function runHeaps(targets: readonly string[], options: HeapsOptions): Promise<ExitCode> {
-  return withMalloc(targets, options, (_, { model }) => {
+  return withMalloc(targets, options, ({ report }, { model }) => {
     const rows = model.arenas.flatMap((arena) =>
       arena.heaps.map((heap) => ({ arena: arena.index, ...heap, address: hex(heap.address) })),
     )
-    if (options.json) output(`${JSON.stringify(rows, null, 2)}\n`)
-    else {
+    if (options.json) {
+      const { complete } = report
+      const document: HeapsDocument = { schema: 'arena-inspect-heaps/1', complete, heaps: rows }
+      outputJson(document)
+    } else {
       const columns = [
         { title: 'arena', align: 'right' },
         { title: 'heap', align: 'left' },

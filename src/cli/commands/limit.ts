@@ -10,9 +10,12 @@ import { rehearse } from '../../control/trim.js'
 import { countText } from '../../format/sizes.js'
 import { wholeNumber } from '../byte-count.js'
 import { agree, type ControlOptions, visitJson, visitLine, withControl } from '../control-arguments.js'
+import type { LimitDone, LimitDryRun } from '../documents/control.js'
 import { EXIT, type ExitCode, UsageError } from '../exit.js'
-import { output } from '../finish.js'
+import { output, outputJson } from '../finish.js'
 import { say } from '../terminal.js'
+
+const SCHEMA = 'arena-inspect-limit/1'
 
 export interface LimitOptions extends ControlOptions {
   readonly arenaMax: string
@@ -31,14 +34,18 @@ export async function runLimit(options: LimitOptions): Promise<ExitCode> {
     const pid = Number(options.pid)
     if (options.dryRun) {
       const done = await controlled.visiting((visit) => rehearse(controlled, visit))
-      const shown = { pid, dryRun: true, arenaMax, possible: true, way: state.way, visit: visitJson(done) }
+      const { way } = state
+      const visit = visitJson(done)
+      const shown: LimitDryRun = { schema: SCHEMA, pid, dryRun: true, arenaMax, possible: true, way, visit }
       const sentence = `This would ${how}; it can be done now. Nothing was changed.`
-      output(options.json ? `${JSON.stringify(shown, null, 2)}\n` : `${sentence}\n`)
+      if (options.json) outputJson(shown)
+      else output(`${sentence}\n`)
       return EXIT.done
     }
     await agree(`${how} inside process ${pid}`, options)
     const outcome = await controlled.visiting((visit) => limit(controlled, state, arenaMax, visit))
-    output(options.json ? json(pid, arenaMax, outcome) : `${limitText(arenaMax, outcome)}\n`)
+    if (options.json) outputJson(documentOf(pid, arenaMax, outcome))
+    else output(`${limitText(arenaMax, outcome)}\n`)
     say(visitLine(outcome.visit))
     return EXIT.done
   })
@@ -68,8 +75,8 @@ export function limitText(
   return `${stands}\n${effect}`
 }
 
-function json(pid: number, wanted: number, { visit, before, ...outcome }: LimitOutcome): string {
+function documentOf(pid: number, wanted: number, { visit, before, ...outcome }: LimitOutcome): LimitDone {
   const { arenas, arenaMax, arenaTest, narenasLimit } = before
   const was = { arenas, arenaTest, arenaMax, narenasLimit: narenasLimit?.value ?? null }
-  return `${JSON.stringify({ pid, wanted, ...outcome, before: was, visit: visitJson(visit) }, null, 2)}\n`
+  return { schema: SCHEMA, pid, dryRun: false, wanted, ...outcome, before: was, visit: visitJson(visit) }
 }

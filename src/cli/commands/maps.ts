@@ -5,8 +5,9 @@ import { type Grouping, groupRegions } from '../../maps/group-regions.js'
 import { guessArenaClaims } from '../../maps/guess-arena-claims.js'
 import { parseMaps } from '../../target/live/proc-maps.js'
 import { groupedTable } from '../../views/text/maps-table.js'
+import type { MapsDocument } from '../documents/reading.js'
 import { EXIT, type ExitCode } from '../exit.js'
-import { exitCodeOf, output, sayWhatIsMissing } from '../finish.js'
+import { exitCodeOf, output, outputJson, sayWhatIsMissing } from '../finish.js'
 import { chooseWithProgram, open, type TargetOptions } from '../target-arguments.js'
 
 export interface MapsOptions extends TargetOptions {
@@ -26,12 +27,12 @@ export async function runMaps(targets: readonly string[], options: MapsOptions):
   ) {
     const regions = parseMaps(readFileSync(file!, 'utf8'))
     const { pieces } = categorize({ regions, threads: [], claims: guessArenaClaims(regions) })
-    show(pieces, options)
+    show(pieces, true, options)
     return EXIT.done
   }
   const session = await open(chooseWithProgram(targets, options), options)
   try {
-    show(session.measurement.pieces, options)
+    show(session.measurement.pieces, session.report.complete, options)
     sayWhatIsMissing(session.report)
     return exitCodeOf(session.report, null, options.strict === true)
   } finally {
@@ -39,10 +40,13 @@ export async function runMaps(targets: readonly string[], options: MapsOptions):
   }
 }
 
-function show(pieces: readonly Piece[], options: MapsOptions): void {
-  const rows = groupRegions(pieces, options.by)
-  if (options.json) output(`${JSON.stringify({ by: options.by, rows }, null, 2)}\n`)
-  else output(`${groupedTable(`By ${options.by}`, rows)}\n`)
+function show(pieces: readonly Piece[], complete: boolean, options: MapsOptions): void {
+  const { by } = options
+  const rows = groupRegions(pieces, by)
+  if (options.json) {
+    const document: MapsDocument = { schema: 'arena-inspect-maps/1', complete, by, rows }
+    outputJson(document)
+  } else output(`${groupedTable(`By ${by}`, rows)}\n`)
 }
 
 // A core is not read whole to find out that it is no text.

@@ -1,7 +1,9 @@
 // The bare command: the TUI on a terminal, the text report otherwise.
+import type { Severity } from '../../findings/finding.js'
 import type { TargetSession } from '../../session/open-session.js'
 import { CommandError, EXIT, type ExitCode } from '../exit.js'
 import { exitCodeOf } from '../finish.js'
+import { judgementOf } from '../rule-arguments.js'
 import { chooseWithProgram, glimpse, open } from '../target-arguments.js'
 import { asciiWanted, colorWanted } from '../terminal.js'
 import { tuiServices } from '../tui-services.js'
@@ -15,6 +17,7 @@ export async function runOpen(targets: readonly string[], options: ReportOptions
     options.explain !== undefined
   if (plain || !process.stdout.isTTY || !process.stdin.isTTY) return runReport(targets, options)
   const choice = chooseWithProgram(targets, options)
+  const { failOn, rules } = judgementOf(options)
   // Ink costs 300 ms to load: only here.
   const { runTui } = await import('../../views/tui/run-tui.js')
   let opening: Promise<TargetSession> | null = null
@@ -22,18 +25,22 @@ export async function runOpen(targets: readonly string[], options: ReportOptions
   try {
     const ended = await runTui(
       ({ signal, progress, early }) => {
-        opening = open(choice, options, {
-          early,
-          progress: async (done, known, held) => {
-            if (signal.aborted) throw new CommandError('left before the target was read', 'open it again')
-            progress({
-              text: `reading arenas ${done}/${known}`,
-              fraction: done / known,
-              rows: glimpse(held, held.length).split('\n'),
-            })
-            await new Promise((resolve) => setImmediate(resolve))
+        opening = open(
+          choice,
+          { ...options, rules },
+          {
+            early,
+            progress: async (done, known, held) => {
+              if (signal.aborted) throw new CommandError('left before the target was read', 'open it again')
+              progress({
+                text: `reading arenas ${done}/${known}`,
+                fraction: done / known,
+                rows: glimpse(held, held.length).split('\n'),
+              })
+              await new Promise((resolve) => setImmediate(resolve))
+            },
           },
-        })
+        )
         opening.then(
           (opened) => {
             session = opened
@@ -50,15 +57,19 @@ export async function runOpen(targets: readonly string[], options: ReportOptions
         services: tuiServices(() => session, options.gdb === false ? 'gdb' : options.gdb),
       },
     )
-    return ended === 'quit' ? await codeOf(opening, options) : EXIT[ended]
+    return ended === 'quit' ? await codeOf(opening, failOn, options.strict === true) : EXIT[ended]
   } finally {
     await sessionOf(opening).then((session) => session?.close())
   }
 }
 
-async function codeOf(opening: Promise<TargetSession> | null, options: ReportOptions): Promise<ExitCode> {
+async function codeOf(
+  opening: Promise<TargetSession> | null,
+  failOn: Severity | null,
+  strict: boolean,
+): Promise<ExitCode> {
   const session = await sessionOf(opening)
-  return session ? exitCodeOf(session.report, options.failOn ?? null, options.strict === true) : EXIT.done
+  return session ? exitCodeOf(session.report, failOn, strict) : EXIT.done
 }
 
 // Null when there is no session (any more): the user left first, or opening failed and was told already.

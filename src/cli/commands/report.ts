@@ -1,12 +1,12 @@
 // `arena-inspect report`: the whole report, as text, JSON or Markdown.
 import { type Command, Option } from 'commander'
-import type { Severity } from '../../findings/finding.js'
 import type { Report } from '../../report/report.js'
 import { renderJson } from '../../views/json/render-json.js'
 import { renderMarkdown } from '../../views/text/render-markdown.js'
 import { renderText } from '../../views/text/render-text.js'
 import type { ExitCode } from '../exit.js'
 import { exitCodeOf, output, sayWhatIsMissing } from '../finish.js'
+import { judgementOf, type RuleOptions, withRuleOptions } from '../rule-arguments.js'
 import {
   chooseWithProgram,
   open,
@@ -17,18 +17,17 @@ import {
 import { colorWanted } from '../terminal.js'
 import { runExplain } from './explain.js'
 
-export interface ReportOptions extends TargetOptions {
+export interface ReportOptions extends TargetOptions, RuleOptions {
   readonly format: 'text' | 'json' | 'markdown'
   readonly json?: boolean
   readonly output?: string
-  readonly failOn?: Severity
   /** A rule's name. */
   readonly explain?: string
 }
 
 /** Options of the report, which the bare command has too. */
 export function withReportOptions(command: Command): Command {
-  return withStopOption(withTargetOptions(command))
+  return withRuleOptions(withStopOption(withTargetOptions(command)))
     .addOption(
       new Option('--format <format>', 'how to write it')
         .choices(['text', 'json', 'markdown'])
@@ -36,31 +35,29 @@ export function withReportOptions(command: Command): Command {
     )
     .option('--json', 'the same as --format json')
     .option('-o, --output <file>', 'write to a file instead of stdout')
-    .addOption(
-      new Option('--fail-on <severity>', 'exit with 3 when a finding is at least this severe').choices([
-        'info',
-        'warning',
-        'critical',
-      ]),
-    )
     .option('--explain <rule>', 'what a finding rests on and what to read further; needs no target')
 }
 
 /** Reads the target and writes the report. */
 export async function runReport(targets: readonly string[], options: ReportOptions): Promise<ExitCode> {
-  if (options.explain !== undefined) return runExplain(options.explain, options.output)
-  const session = await open(chooseWithProgram(targets, options), options)
+  const { failOn, rules } = judgementOf(options)
+  if (options.explain !== undefined) return runExplain(options.explain, options.output, rules)
+  const session = await open(chooseWithProgram(targets, options), { ...options, rules })
   try {
     const { report } = session
     output(written(report, options), options.output)
     sayWhatIsMissing(report)
-    return exitCodeOf(report, options.failOn ?? null, options.strict === true)
+    return exitCodeOf(report, failOn, options.strict === true)
   } finally {
     await session.close()
   }
 }
 
-function written(report: Report, { json, format, output: file, color }: ReportOptions): string {
+/** The report in its format; `output`: for a file, not for a terminal. */
+export function written(
+  report: Report,
+  { json, format, output: file, color }: Pick<ReportOptions, 'json' | 'format' | 'output' | 'color'>,
+): string {
   if (json === true || format === 'json') return renderJson(report)
   if (format === 'markdown') return renderMarkdown(report)
   return renderText(report, { color: file === undefined && colorWanted(color) })

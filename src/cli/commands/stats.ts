@@ -3,8 +3,9 @@ import { type GlibcFigures, glibcFigures, trueTotals } from '../../control/glibc
 import { printable } from '../../format/printable.js'
 import { countText } from '../../format/sizes.js'
 import { agree, type ControlOptions, visitJson, visitLine, withControl } from '../control-arguments.js'
+import type { StatsDocument } from '../documents/control.js'
 import { EXIT, type ExitCode } from '../exit.js'
-import { output } from '../finish.js'
+import { output, outputJson } from '../finish.js'
 import { say } from '../terminal.js'
 
 export interface StatsOptions extends ControlOptions {
@@ -15,7 +16,7 @@ export async function runStats(options: StatsOptions): Promise<ExitCode> {
   return withControl(options, async (controlled) => {
     await agree(`run malloc_info and malloc_stats inside process ${options.pid}`, options)
     const figures = await controlled.visiting((visit) => glibcFigures(controlled, visit))
-    if (options.json) output(json(options.pid, figures))
+    if (options.json) outputJson(documentOf(options.pid, figures))
     else if (options.xml) output(lines(figures.infoText))
     else output(`${text(figures)}\n`)
     if (figures.statsProblem)
@@ -47,8 +48,12 @@ function text({ info, statsText, stats }: GlibcFigures): string {
   ].join('\n')
 }
 
-function json(pid: string, { info, infoText, stats, statsText, statsProblem, visit }: GlibcFigures): string {
-  const shown = {
+function documentOf(
+  pid: string,
+  { info, infoText, stats, statsText, statsProblem, visit }: GlibcFigures,
+): StatsDocument {
+  return {
+    schema: 'arena-inspect-stats/1',
     pid: Number(pid),
     trueTotals: trueTotals(info),
     mallocStats: stats && { ...stats, text: statsText },
@@ -56,5 +61,4 @@ function json(pid: string, { info, infoText, stats, statsText, statsProblem, vis
     mallocInfo: { ...info, xml: infoText },
     visit: visitJson(visit),
   }
-  return `${JSON.stringify(shown, null, 2)}\n`
 }

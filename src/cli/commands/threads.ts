@@ -7,8 +7,9 @@ import type { ReportThread } from '../../report/report.js'
 import type { Frame } from '../../target/target.js'
 import { plainTable } from '../../views/text/plain-table.js'
 import { wholeNumber } from '../byte-count.js'
+import type { ThreadsDocument } from '../documents/reading.js'
 import type { ExitCode } from '../exit.js'
-import { output } from '../finish.js'
+import { output, outputJson } from '../finish.js'
 import type { TargetOptions } from '../target-arguments.js'
 import { withMalloc } from '../with-malloc.js'
 
@@ -26,9 +27,11 @@ export async function runThreads(targets: readonly string[], options: ThreadsOpt
     if (options.json) {
       const rows = threads.map((thread) => ({
         ...thread,
-        frames: (stacks.get(thread.tid) ?? []).map((frame) => ({ ...frame, pc: hex(frame.pc) })),
+        frames: (stacks.get(thread.tid) ?? []).map(({ pc, ...frame }) => ({ ...frame, pc: hex(pc) })),
       }))
-      output(`${JSON.stringify(rows, null, 2)}\n`)
+      const { complete } = report
+      const document: ThreadsDocument = { schema: 'arena-inspect-threads/1', complete, threads: rows }
+      outputJson(document)
     } else output(`${table(threads, stacks)}\n`)
   })
 }

@@ -10,8 +10,9 @@ import {
   visitLine,
   withControl,
 } from '../control-arguments.js'
+import type { TrimDone, TrimDryRun } from '../documents/control.js'
 import { EXIT, type ExitCode } from '../exit.js'
-import { output } from '../finish.js'
+import { output, outputJson } from '../finish.js'
 import { say } from '../terminal.js'
 
 export interface TrimOptions extends ControlOptions {
@@ -28,7 +29,8 @@ export async function runTrim(options: TrimOptions): Promise<ExitCode> {
     if (options.dryRun) return dryRun(controlled, options, predicted.totalBytes)
     await agree(`run malloc_trim(0) inside process ${options.pid} (${gives})`, options)
     const outcome = await controlled.visiting((visit) => trim(controlled, predicted, visit))
-    output(options.json ? json(options.pid, outcome) : `${trimText(outcome)}\n`)
+    if (options.json) outputJson(documentOf(options.pid, outcome))
+    else output(`${trimText(outcome)}\n`)
     say(visitLine(outcome.visit))
     return EXIT.done
   })
@@ -41,12 +43,16 @@ async function dryRun(
 ): Promise<ExitCode> {
   const done = await controlled.visiting((visit) => rehearse(controlled, visit))
   const pid = Number(options.pid)
-  const shown = { pid, dryRun: true, predictedBytes, possible: true, visit: visitJson(done) }
+  const visit = visitJson(done)
+  const shown: TrimDryRun = { schema: SCHEMA, pid, dryRun: true, predictedBytes, possible: true, visit }
   const sentence = `malloc_trim(0) can be called now; predicted to give back ${bytesText(predictedBytes)}. Nothing was called.`
-  output(options.json ? `${JSON.stringify(shown, null, 2)}\n` : `${sentence}\n`)
+  if (options.json) outputJson(shown)
+  else output(`${sentence}\n`)
   say(visitLine(done))
   return EXIT.done
 }
+
+const SCHEMA = 'arena-inspect-trim/1'
 
 const COLUMNS = [
   { title: 'arena', align: 'right' },
@@ -75,6 +81,6 @@ function cells({ predictedBytes, returnedBytes, beforeBytes, afterBytes }: Retur
   return [predictedBytes, returnedBytes, beforeBytes, afterBytes].map((bytes) => countText(bytes))
 }
 
-function json(pid: string, { visit, ...outcome }: TrimOutcome): string {
-  return `${JSON.stringify({ pid: Number(pid), ...outcome, visit: visitJson(visit) }, null, 2)}\n`
+function documentOf(pid: string, { visit, ...outcome }: TrimOutcome): TrimDone {
+  return { schema: SCHEMA, pid: Number(pid), dryRun: false, ...outcome, visit: visitJson(visit) }
 }

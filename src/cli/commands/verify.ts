@@ -4,8 +4,9 @@ import { countText } from '../../format/sizes.js'
 import { freeBytesOf, freeChunksOf } from '../../malloc/malloc-info.js'
 import { plainTable } from '../../views/text/plain-table.js'
 import { agree, type ControlOptions, visitJson, visitLine, withControl } from '../control-arguments.js'
+import type { VerifyDocument } from '../documents/control.js'
 import { EXIT, type ExitCode } from '../exit.js'
-import { output } from '../finish.js'
+import { output, outputJson } from '../finish.js'
 import { say } from '../terminal.js'
 
 export async function runVerify(options: ControlOptions): Promise<ExitCode> {
@@ -16,7 +17,8 @@ export async function runVerify(options: ControlOptions): Promise<ExitCode> {
     )
     const { symbols } = controlled.session
     const verified = await controlled.visiting((visit) => verify(controlled, symbols, visit))
-    output(options.json ? json(options.pid, verified) : `${text(verified)}\n`)
+    if (options.json) outputJson(documentOf(options.pid, verified))
+    else output(`${text(verified)}\n`)
     if (verified.glibcs.statsProblem) {
       say(`malloc_stats was not compared: ${verified.glibcs.statsProblem}; malloc_info was`)
     }
@@ -74,7 +76,7 @@ function text(verified: Verification): string {
   return [plainTable(columns, rowsOf(verified)), '', verdict, ...told].join('\n')
 }
 
-function json(pid: string, { ours, glibcs, differences }: Verification): string {
+function documentOf(pid: string, { ours, glibcs, differences }: Verification): VerifyDocument {
   const { arenas, mmapped, totals, glibc } = ours.model
   const mine = arenas.map(({ index, systemBytes, maxSystemBytes, inUseBytes, freeBytes, freeChunks }) => ({
     index,
@@ -84,7 +86,8 @@ function json(pid: string, { ours, glibcs, differences }: Verification): string 
     freeBytes,
     freeChunks,
   }))
-  const shown = {
+  return {
+    schema: 'arena-inspect-verify/1',
     pid: Number(pid),
     equal: differences.length === 0,
     differences,
@@ -97,5 +100,4 @@ function json(pid: string, { ours, glibcs, differences }: Verification): string 
     glibcs: { mallocInfo: glibcs.info, mallocStats: glibcs.stats, mallocStatsProblem: glibcs.statsProblem },
     visit: visitJson(glibcs.visit),
   }
-  return `${JSON.stringify(shown, null, 2)}\n`
 }

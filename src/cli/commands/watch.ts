@@ -1,8 +1,8 @@
 // `arena-inspect watch`: samples of a live process, what moves, findings over time; as text, NDJSON, HTML and metrics.
 import { accessSync, constants } from 'node:fs'
 import { dirname, extname } from 'node:path'
-import { type Command, Option } from 'commander'
-import type { Finding, Severity } from '../../findings/finding.js'
+import type { Command } from 'commander'
+import type { Finding } from '../../findings/finding.js'
 import { reaches } from '../../findings/rules.js'
 import { durationText } from '../../format/durations.js'
 import type { Measured } from '../../report/build-report.js'
@@ -28,11 +28,12 @@ import { durationMs } from '../duration.js'
 import { finishing } from '../ending.js'
 import { CommandError, EXIT, type ExitCode, UsageError } from '../exit.js'
 import { output } from '../finish.js'
+import { judgementOf, type RuleOptions, withRuleOptions } from '../rule-arguments.js'
 import { chooseTarget, open, type TargetOptions, withTargetOptions } from '../target-arguments.js'
 import { colorWanted, say } from '../terminal.js'
 import { type Display, JSON_DISPLAY, PLAIN_DISPLAY, TerminalDisplay } from '../watch-display.js'
 
-export interface WatchOptions extends TargetOptions {
+export interface WatchOptions extends TargetOptions, RuleOptions {
   readonly pid: string
   readonly every: string
   readonly for?: string
@@ -40,7 +41,6 @@ export interface WatchOptions extends TargetOptions {
   readonly json?: boolean
   readonly output?: string
   readonly prometheus?: string
-  readonly failOn?: Severity
 }
 
 /** Shorter pauses measure the tool rather than the target. */
@@ -49,20 +49,13 @@ const LOOPBACK = '127.0.0.1'
 
 /** Adds the options of `watch`. */
 export function withWatchOptions(command: Command): Command {
-  return withTargetOptions(command)
+  return withRuleOptions(withTargetOptions(command))
     .option('--every <time>', 'how often: 200ms, 10s, 5m', '10s')
     .option('--for <time>', 'how long: 1h, 2d; until the process ends when not given')
     .option('--count <n>', 'how many samples')
     .option('--json', 'a JSON object a line: each sample, then the summary')
     .option('-o, --output <file>', 'write the history at the end: FILE.html with charts, or FILE.json')
     .option('--prometheus <port>', 'serve metrics on [HOST:]PORT, on the loopback interface without HOST')
-    .addOption(
-      new Option('--fail-on <severity>', 'exit with 3 when a finding is at least this severe').choices([
-        'info',
-        'warning',
-        'critical',
-      ]),
-    )
 }
 
 /** Runs until the target ends, the time or the count is over, or a signal comes; prints a summary in every case. */
@@ -72,7 +65,8 @@ export async function runWatch(options: WatchOptions): Promise<ExitCode> {
   const timing = timingOf(options)
   const format = formatOf(options.output)
   const address = options.prometheus === undefined ? null : listenAddress(options.prometheus)
-  const session = await open(choice, options)
+  const { failOn, rules } = judgementOf(options)
+  const session = await open(choice, { ...options, rules })
   try {
     const run = new WatchRun(session, choice.pid, options, timing.everyMs)
     if (address) await run.serve(address.host, address.port)
@@ -81,7 +75,6 @@ export async function runWatch(options: WatchOptions): Promise<ExitCode> {
       if (format !== null) writeSummary(seen, options.output!, format)
       return seen
     })
-    const { failOn } = options
     if (failOn && summary.findings.some(({ severity }) => reaches(severity, failOn))) return EXIT.finding
     return options.strict && !isWhole(summary) ? EXIT.partial : EXIT.done
   } finally {

@@ -1,13 +1,15 @@
 // `arena-inspect x`: memory of a target as gdb's x prints it, with symbols and chunk marks.
-import { type Address, address, hex, offset } from '../../memory/address.js'
+import { type Address, hex, offset } from '../../memory/address.js'
 import type { TargetSession } from '../../session/open-session.js'
 import type { ChunkMark } from '../../session/session.js'
 import { renderHex } from '../../views/text/hex-dump.js'
 import { plainTable } from '../../views/text/plain-table.js'
 import { renderWords, wordsPerLine } from '../../views/text/words-dump.js'
+import { addressOf, chooseWithAddress } from '../address-arguments.js'
+import type { ChunksDump, HexDump, WordsDump } from '../documents/reading.js'
 import { CommandError, EXIT, type ExitCode, UsageError } from '../exit.js'
-import { output } from '../finish.js'
-import { chooseTarget, open, type TargetOptions } from '../target-arguments.js'
+import { output, outputJson } from '../finish.js'
+import { open, type TargetOptions } from '../target-arguments.js'
 import { say } from '../terminal.js'
 
 export interface XOptions extends TargetOptions {
@@ -18,6 +20,9 @@ export interface XOptions extends TargetOptions {
 
 const MOST = 1_000_000
 
+/** What the documents of all units begin with. */
+type Head = Omit<HexDump, 'as' | 'bytes'>
+
 export async function runX(positional: readonly string[], options: XOptions): Promise<ExitCode> {
   const count = Number(options.count)
   if (!/^\d+$/.test(options.count) || count < 1 || count > MOST) {
@@ -26,44 +31,14 @@ export async function runX(positional: readonly string[], options: XOptions): Pr
       'see arena-inspect x --help',
     )
   }
-  const { choice: bare, rest } = chooseTarget(positional, options)
-  const withProgram = bare.kind === 'core' && rest.length === 2
-  const choice = withProgram ? { ...bare, program: rest[0]! } : bare
-  const [where, extra] = withProgram ? rest.slice(1) : rest
-  if (where === undefined || extra !== undefined) {
-    throw new UsageError(
-      'name a target and an address',
-      'e.g. arena-inspect x core.6 0x7f8f98000020 --count 40',
-    )
-  }
+  const example = 'arena-inspect x core.6 0x7f8f98000020 --count 40'
+  const { choice, where } = chooseWithAddress(positional, options, example)
   const session = await open(choice, options)
   try {
     return await dump(session, await addressOf(session, where), count, options)
   } finally {
     await session.close()
   }
-}
-
-// 0xHEX, `arena:N`, or the name of a variable of libc.
-async function addressOf(session: TargetSession, text: string): Promise<Address> {
-  const number = /^(?:0x)?([0-9a-f]{1,16})$/i.exec(text)
-  if (number && (text.startsWith('0x') || /^\d/.test(text))) return address(BigInt(`0x${number[1]}`))
-  const arena = /^arena:(\d+)$/.exec(text)
-  if (arena) {
-    const found = session.measurement.malloc?.model.arenas[Number(arena[1])]
-    if (found) return found.address
-    throw new CommandError(`there is no arena ${arena[1]}`, 'arena-inspect arenas lists them')
-  }
-  const symbols = await session.symbols?.addressesOf([text.replace(/^&/, '')])
-  const [found] = symbols?.values() ?? []
-  if (found !== undefined) return found
-  const why = session.symbols?.warnings[0]
-  throw new CommandError(
-    why === undefined
-      ? `${text} is no address`
-      : `${text} is no address, or its symbol is not at hand: ${why}`,
-    'give 0xHEX, arena:N, or a variable of libc such as main_arena',
-  )
 }
 
 async function dump(
@@ -82,15 +57,22 @@ async function dump(
       memory.fault ?? 'nothing can be read there',
       'arena-inspect maps lists what is mapped',
     )
+  const head: Head = {
+    schema: 'arena-inspect-x/1',
+    address: hex(start),
+    fault: missing < 0 ? null : memory.fault,
+  }
   if (options.as === 'hex') {
-    if (options.json)
-      output(
-        `${JSON.stringify({ address: hex(start), bytes: Buffer.from(memory.bytes.subarray(0, readable)).toString('hex') })}\n`,
-      )
-    else output(renderHex(memory))
-  } else if (options.as === 'chunks') chunks(session, start, length, options.json === true)
-  else
-    await words(session, start, memory.bytes.subarray(0, readable - (readable % unit)), options.json === true)
+    if (options.json) {
+      const bytes = Buffer.from(memory.bytes.subarray(0, readable)).toString('hex')
+      const document: HexDump = { ...head, as: 'hex', bytes }
+      outputJson(document)
+    } else output(renderHex(memory))
+  } else if (options.as === 'chunks') chunks(session, start, length, options.json ? head : null)
+  else {
+    const bytes = memory.bytes.subarray(0, readable - (readable % unit))
+    await words(session, start, bytes, options.json ? head : null)
+  }
   if (missing < 0) return EXIT.done
   say(memory.fault ?? 'the rest cannot be read')
   return options.strict ? EXIT.partial : EXIT.done
@@ -100,7 +82,7 @@ async function words(
   session: TargetSession,
   start: Address,
   bytes: Uint8Array,
-  json: boolean,
+  head: Head | null,
 ): Promise<void> {
   const { wordBytes } = session
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
@@ -116,12 +98,13 @@ async function words(
   const names = await session.symbolsOf(asked)
   const known = new Map(asked.map((value, index) => [value, names[index] ?? null]))
   const symbolOf = (value: bigint) => known.get(value) ?? null
-  if (json) {
+  if (head) {
     const rows = values.map((value, index) => {
       const at = offset(start, index * wordBytes)
       return { address: hex(at), word: hex(value), symbol: symbolOf(value) }
     })
-    output(`${JSON.stringify(rows, null, 2)}\n`)
+    const document: WordsDump = { ...head, as: 'words', words: rows }
+    outputJson(document)
     return
   }
   const marks = session.chunksIn(start, offset(start, bytes.length))
@@ -141,16 +124,12 @@ function markText({ state, address: at, sizeBytes, arenaIndex }: ChunkMark): str
   return `${what} ${hex(at)}, ${sizeBytes} bytes, arena ${arenaIndex}`
 }
 
-function chunks(session: TargetSession, start: Address, length: number, json: boolean): void {
+function chunks(session: TargetSession, start: Address, length: number, head: Head | null): void {
   const found = session.chunksIn(start, offset(start, length))
-  if (json) {
-    output(
-      `${JSON.stringify(
-        found.map((chunk) => ({ ...chunk, address: hex(chunk.address) })),
-        null,
-        2,
-      )}\n`,
-    )
+  if (head) {
+    const rows = found.map((chunk) => ({ ...chunk, address: hex(chunk.address) }))
+    const document: ChunksDump = { ...head, as: 'chunks', chunks: rows }
+    outputJson(document)
     return
   }
   if (found.length === 0) {

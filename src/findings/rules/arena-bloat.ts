@@ -5,26 +5,39 @@ import { limitText, recommendedArenas, usableCpus } from '../arena-limit.js'
 import type { Facts } from '../facts.js'
 import type { Estimate, Finding } from '../finding.js'
 import { fixesFor, trimNow } from '../fixes.js'
-import type { Rule } from '../rule.js'
+import { defineRule, type Rule } from '../rule.js'
+import type { LimitsOf, Thresholds } from '../thresholds.js'
 
-/** Fewer arenas than this are what any threaded program has. */
-const LEAST_ARENAS = 8
-/** Share of the arenas' system bytes in use, below which the rest is bloat. */
-const LOW_USE_PERCENT = 50
-const CRITICAL_USE_PERCENT = 25
-/** Less free memory than this is not worth a restart. */
-const LEAST_FREE_BYTES = 64 << 20
-const CRITICAL_FREE_BYTES = 1 << 30
+const THRESHOLDS = {
+  leastArenas: { value: 8, unit: 'count', meaning: 'fewer arenas are what any threaded program has' },
+  lowUsePercent: {
+    value: 50,
+    unit: 'percent',
+    meaning: "told when less of the arenas' system bytes is in use",
+  },
+  criticalUsePercent: {
+    value: 25,
+    unit: 'percent',
+    meaning: 'critical when less is in use, and criticalFreeBytes are free',
+  },
+  leastFreeBytes: { value: 64 << 20, unit: 'bytes', meaning: 'less free memory is not worth a restart' },
+  criticalFreeBytes: {
+    value: 1 << 30,
+    unit: 'bytes',
+    meaning: 'critical from here on, when less than criticalUsePercent is in use',
+  },
+} as const satisfies Thresholds
 
-export const arenaBloat: Rule = {
+export const arenaBloat: Rule = defineRule({
   name: 'arena-bloat',
+  thresholds: THRESHOLDS,
   check,
-  explanation: {
+  explain: (limits) => ({
     measures: 'how much of what all arenas hold is in use, where there are many arenas',
     how: 'system bytes (malloc_state.system_mem) of every arena against bytes in use as malloc_stats counts them: all but bins, fastbins and top',
     thresholds: [
-      `${LEAST_ARENAS} arenas or more, less than ${LOW_USE_PERCENT} % in use, and ${bytesText(LEAST_FREE_BYTES)} or more free`,
-      `critical below ${CRITICAL_USE_PERCENT} % with ${bytesText(CRITICAL_FREE_BYTES)} or more free`,
+      `${limits.leastArenas} arenas or more, less than ${limits.lowUsePercent} % in use, and ${bytesText(limits.leastFreeBytes)} or more free`,
+      `critical below ${limits.criticalUsePercent} % with ${bytesText(limits.criticalFreeBytes)} or more free`,
       'MALLOC_ARENA_MAX: one for each CPU that the process can use (quota, CPU set, online CPUs: the least), 2 at least, a quarter of the arenas of today at most',
     ],
     estimate: ESTIMATE_TEXT,
@@ -34,19 +47,19 @@ export const arenaBloat: Rule = {
       'malloc_trim(3)',
       'malloc_info(3)',
     ],
-  },
-}
+  }),
+})
 
-function check(facts: Facts): Finding | null {
+function check(facts: Facts, _: readonly Finding[], limits: LimitsOf<typeof THRESHOLDS>): Finding | null {
   const { heap, threads } = facts
   if (!heap) return null
   const count = heap.arenas.length
   const { systemBytes, inUseBytes, freeBytes } = heap.totals
   if (systemBytes === null || inUseBytes === null || freeBytes === null) return null
-  if (count < LEAST_ARENAS || systemBytes === 0 || freeBytes < LEAST_FREE_BYTES) return null
+  if (count < limits.leastArenas || systemBytes === 0 || freeBytes < limits.leastFreeBytes) return null
   const usePercent = (100 * inUseBytes) / systemBytes
-  if (usePercent >= LOW_USE_PERCENT) return null
-  const critical = usePercent < CRITICAL_USE_PERCENT && freeBytes >= CRITICAL_FREE_BYTES
+  if (usePercent >= limits.lowUsePercent) return null
+  const critical = usePercent < limits.criticalUsePercent && freeBytes >= limits.criticalFreeBytes
   const idle = heap.arenas.filter((arena) => arena.attachedThreads === 0).length
   const { arenas, because } = recommendedArenas(facts)
   const estimate = estimateArenas(heap, arenas)

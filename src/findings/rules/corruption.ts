@@ -2,7 +2,7 @@
 import type { Anomaly } from '../../malloc/heap-model.js'
 import type { Facts } from '../facts.js'
 import type { Finding } from '../finding.js'
-import type { Rule } from '../rule.js'
+import { defineRule, type Rule } from '../rule.js'
 
 /** Anomalies that only a wrong write explains; a process that moves, or memory that is not there, gives others. */
 const DAMAGE: ReadonlySet<string> = new Set([
@@ -25,10 +25,11 @@ const MISSING = /not saved in the core|could not be read|cannot be read|not all 
 /** Places told in the evidence. */
 const MOST_PLACES = 5
 
-export const corruption: Rule = {
+export const corruption: Rule = defineRule({
   name: 'corruption',
+  thresholds: {},
   check,
-  explanation: {
+  explain: () => ({
     measures:
       "damage in malloc's own structures: chunk headers, free lists, tops, heap_info, the ring of arenas",
     how: 'every chunk is walked from the first to top, every list is followed and checked against the walk; places that were read while they changed, or that are not in the core, do not count, nor on a live process what compares two readings (lists of tcaches against the walk)',
@@ -40,8 +41,8 @@ export const corruption: Rule = {
       'glibc manual: "Heap Consistency Checking"',
       'AddressSanitizer: gcc(1), -fsanitize=address',
     ],
-  },
-}
+  }),
+})
 
 function check({ heap, kind }: Facts): Finding | null {
   const places = (heap?.anomalies ?? []).filter(

@@ -4,31 +4,38 @@ import { countedCpus, defaultLimit, recommendedArenas, usableCpus } from '../are
 import type { Facts } from '../facts.js'
 import type { Finding } from '../finding.js'
 import { fixesFor } from '../fixes.js'
-import type { Rule } from '../rule.js'
+import { defineRule, type Rule } from '../rule.js'
+import type { LimitsOf, Thresholds } from '../thresholds.js'
 
-/** Less free memory than this in all arenas makes it a thing to know only. */
-const LEAST_FREE_BYTES = 16 << 20
+const THRESHOLDS = {
+  leastFreeBytes: {
+    value: 16 << 20,
+    unit: 'bytes',
+    meaning: 'less free memory in all arenas makes it a thing to know only',
+  },
+} as const satisfies Thresholds
 
-export const cpuQuota: Rule = {
+export const cpuQuota: Rule = defineRule({
   name: 'cpu-quota',
+  thresholds: THRESHOLDS,
   check,
-  explanation: {
+  explain: (limits) => ({
     measures:
       'whether glibc made more arenas than its own limit would allow for the CPUs that the process can use',
     how: "arenas against glibc's default limit for the least of: CPUs online, CPUs allowed (affinity and cpuset), the CPU quota of its control groups (v1 cpu.cfs_quota_us, v2 cpu.max, all levels); live processes only",
     thresholds: [
       'more arenas than the default limit for those CPUs, which are fewer than those online, and M_ARENA_MAX is not set',
-      `a warning from ${bytesText(LEAST_FREE_BYTES)} of free memory in all arenas on`,
+      `a warning from ${bytesText(limits.leastFreeBytes)} of free memory in all arenas on`,
     ],
     read: [
       'mallopt(3): M_ARENA_MAX, M_ARENA_TEST',
       'cgroups(7), cpuset(7), sched_setaffinity(2)',
       'BZ 30945 of glibc',
     ],
-  },
-}
+  }),
+})
 
-function check(facts: Facts): Finding | null {
+function check(facts: Facts, _: readonly Finding[], limits: LimitsOf<typeof THRESHOLDS>): Finding | null {
   const { heap, surroundings } = facts
   const usable = usableCpus(facts)
   const online = surroundings?.onlineCpus ?? null
@@ -41,7 +48,7 @@ function check(facts: Facts): Finding | null {
   const { arenas, because } = recommendedArenas(facts)
   return {
     rule: cpuQuota.name,
-    severity: (freeBytes ?? 0) >= LEAST_FREE_BYTES ? 'warning' : 'info',
+    severity: (freeBytes ?? 0) >= limits.leastFreeBytes ? 'warning' : 'info',
     title: `${count} arenas, although the process can use ${usable.cpus} of ${online} CPUs (${usable.by}): glibc counts the machine's`,
     evidence: [
       { label: 'arenas', value: count, unit: 'count' },

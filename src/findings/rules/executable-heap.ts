@@ -2,15 +2,16 @@
 import { bytesText } from '../../format/sizes.js'
 import type { Facts } from '../facts.js'
 import type { Finding } from '../finding.js'
-import type { Rule } from '../rule.js'
+import { defineRule, type Rule } from '../rule.js'
 
 /** Mappings that are named. */
 const MOST_MAPPINGS = 5
 
-export const executableHeap: Rule = {
+export const executableHeap: Rule = defineRule({
   name: 'executable-heap',
+  thresholds: {},
   check,
-  explanation: {
+  explain: () => ({
     measures: 'whether heaps of malloc lie in mappings with execute permission (rwxp)',
     how: 'permissions of the mappings of every arena and of the main heap',
     thresholds: ['one such mapping is a warning'],
@@ -19,8 +20,8 @@ export const executableHeap: Rule = {
       'execstack(8), ld(1): -z noexecstack',
       'mprotect(2)',
     ],
-  },
-}
+  }),
+})
 
 function check({ executableHeaps }: Facts): Finding | null {
   if (executableHeaps.length === 0) return null

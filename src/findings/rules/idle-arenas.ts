@@ -5,42 +5,52 @@ import { recommendedArenas } from '../arena-limit.js'
 import type { Facts } from '../facts.js'
 import type { Finding } from '../finding.js'
 import { fixesFor, trimNow } from '../fixes.js'
-import { gradeBytes, isToldBy, type Rule } from '../rule.js'
+import { defineRule, gradeBytes, isToldBy, type Rule } from '../rule.js'
 import { nonMain, sumOf } from '../sums.js'
+import type { LimitsOf, Thresholds } from '../thresholds.js'
 
-/** Less free memory than this in idle arenas is not told. */
-const LEAST_FREE_BYTES = 64 << 20
-const CRITICAL_FREE_BYTES = 1 << 30
-/** Share of the system bytes of all arenas, free in idle ones, from which on it is told. */
-const LEAST_SHARE_PERCENT = 25
+const THRESHOLDS = {
+  leastFreeBytes: { value: 64 << 20, unit: 'bytes', meaning: 'less free memory in idle arenas is not told' },
+  criticalFreeBytes: { value: 1 << 30, unit: 'bytes', meaning: 'critical from here on' },
+  leastSharePercent: {
+    value: 25,
+    unit: 'percent',
+    meaning: 'share of the system bytes of all arenas, free in idle ones, from which on it is told',
+  },
+} as const satisfies Thresholds
 
-export const idleArenas: Rule = {
+export const idleArenas: Rule = defineRule({
   name: 'idle-arenas',
+  thresholds: THRESHOLDS,
   check,
-  explanation: {
+  explain: (limits) => ({
     measures: 'free memory in arenas to which no thread is attached',
     how: 'malloc_state.attached_threads (glibc 2.23 on) of every arena but main_arena; arenas are never removed, a thread that starts takes an idle one again',
     thresholds: [
-      `${bytesText(LEAST_FREE_BYTES)} or more free in idle arenas, and ${LEAST_SHARE_PERCENT} % of what all arenas hold`,
-      `critical from ${bytesText(CRITICAL_FREE_BYTES)} on; for information only where arena-bloat tells of it`,
+      `${bytesText(limits.leastFreeBytes)} or more free in idle arenas, and ${limits.leastSharePercent} % of what all arenas hold`,
+      `critical from ${bytesText(limits.criticalFreeBytes)} on; for information only where arena-bloat tells of it`,
     ],
     read: ['malloc_trim(3)', 'mallopt(3): M_ARENA_MAX', 'malloc/arena.c of glibc: free_list, detach_arena'],
-  },
-}
+  }),
+})
 
-function check(facts: Facts, earlier: readonly Finding[]): Finding | null {
+function check(
+  facts: Facts,
+  earlier: readonly Finding[],
+  limits: LimitsOf<typeof THRESHOLDS>,
+): Finding | null {
   const { heap } = facts
   if (!heap) return null
   const idle = nonMain(heap).filter(({ attachedThreads }) => attachedThreads === 0)
   const freeBytes = sumOf(idle, (arena) => arena.freeBytes)
   const { systemBytes } = heap.totals
-  if (freeBytes === null || systemBytes === null || freeBytes < LEAST_FREE_BYTES) return null
-  if ((100 * freeBytes) / systemBytes < LEAST_SHARE_PERCENT) return null
+  if (freeBytes === null || systemBytes === null || freeBytes < limits.leastFreeBytes) return null
+  if ((100 * freeBytes) / systemBytes < limits.leastSharePercent) return null
   const { arenas, because } = recommendedArenas(facts)
   const estimate = estimateArenas(heap, arenas)
   return {
     rule: idleArenas.name,
-    severity: gradeBytes(freeBytes, CRITICAL_FREE_BYTES, isToldBy(earlier, 'arena-bloat')),
+    severity: gradeBytes(freeBytes, limits.criticalFreeBytes, isToldBy(earlier, 'arena-bloat')),
     title: `${idle.length} of ${heap.arenas.length} arenas have no thread any more and keep ${bytesText(freeBytes)} of free memory`,
     evidence: [
       { label: 'arenas without a thread', value: idle.length, unit: 'count' },

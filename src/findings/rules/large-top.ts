@@ -3,26 +3,33 @@ import { bytesText } from '../../format/sizes.js'
 import type { Facts } from '../facts.js'
 import type { Finding, Fix } from '../finding.js'
 import { fixesFor, trimNow } from '../fixes.js'
-import { gradeBytes, isToldBy, type Rule } from '../rule.js'
+import { defineRule, gradeBytes, isToldBy, type Rule } from '../rule.js'
 import { nonMain, residentBytes, residentOf } from '../sums.js'
+import type { LimitsOf, Thresholds } from '../thresholds.js'
 
-/** Less of top in RAM than this is not told. */
-const LEAST_TOP_BYTES = 32 << 20
-const CRITICAL_TOP_BYTES = 1 << 30
-/** Share of the arenas' resident bytes that is top, from which on it is told. */
-const LEAST_SHARE_PERCENT = 25
 /** M_TRIM_THRESHOLD, M_TOP_PAD and M_MMAP_THRESHOLD when nothing was set and nothing has drifted. */
 const DEFAULT_BYTES = 128 << 10
 
-export const largeTop: Rule = {
+const THRESHOLDS = {
+  leastTopBytes: { value: 32 << 20, unit: 'bytes', meaning: 'less of top in RAM is not told' },
+  criticalTopBytes: { value: 1 << 30, unit: 'bytes', meaning: 'critical from here on' },
+  leastSharePercent: {
+    value: 25,
+    unit: 'percent',
+    meaning: "share of the arenas' resident bytes that is top, from which on it is told",
+  },
+} as const satisfies Thresholds
+
+export const largeTop: Rule = defineRule({
   name: 'large-top',
+  thresholds: THRESHOLDS,
   check,
-  explanation: {
+  explain: (limits) => ({
     measures: 'how much of the free end of the arenas (top) is in RAM',
     how: 'resident bytes of top of every arena; mp_.trim_threshold says from which size on free() gives it back. It drifts: a freed chunk with its own mapping raises mmap_threshold to its size (32 MiB at most on 64 bit) and trim_threshold to twice that',
     thresholds: [
-      `${bytesText(LEAST_TOP_BYTES)} or more of tops in RAM, and ${LEAST_SHARE_PERCENT} % of what is resident of the arenas`,
-      `critical from ${bytesText(CRITICAL_TOP_BYTES)} on; for information only where arena-bloat or idle-arenas tell of it`,
+      `${bytesText(limits.leastTopBytes)} or more of tops in RAM, and ${limits.leastSharePercent} % of what is resident of the arenas`,
+      `critical from ${bytesText(limits.criticalTopBytes)} on; for information only where arena-bloat or idle-arenas tell of it`,
       `drifted: mmap_threshold above ${bytesText(DEFAULT_BYTES)} while it is not fixed`,
     ],
     read: [
@@ -30,16 +37,20 @@ export const largeTop: Rule = {
       'malloc_trim(3): it shrinks the top of main_arena only',
       'glibc manual: "Malloc Tunable Parameters"',
     ],
-  },
-}
+  }),
+})
 
-function check(facts: Facts, earlier: readonly Finding[]): Finding | null {
+function check(
+  facts: Facts,
+  earlier: readonly Finding[],
+  limits: LimitsOf<typeof THRESHOLDS>,
+): Finding | null {
   const { heap } = facts
   if (!heap) return null
   const top = residentOf(heap.arenas, 'topBytes')
   const resident = residentBytes(heap.arenas)
-  if (top === null || resident === null || top < LEAST_TOP_BYTES) return null
-  if ((100 * top) / resident < LEAST_SHARE_PERCENT) return null
+  if (top === null || resident === null || top < limits.leastTopBytes) return null
+  if ((100 * top) / resident < limits.leastSharePercent) return null
   const others = residentOf(nonMain(heap), 'topBytes') ?? 0
   const {
     trimThresholdBytes = null,
@@ -50,7 +61,7 @@ function check(facts: Facts, earlier: readonly Finding[]): Finding | null {
   const drifted = dynamicThreshold === true && (mmapThresholdBytes ?? 0) > DEFAULT_BYTES
   return {
     rule: largeTop.name,
-    severity: gradeBytes(top, CRITICAL_TOP_BYTES, isToldBy(earlier, 'arena-bloat', 'idle-arenas')),
+    severity: gradeBytes(top, limits.criticalTopBytes, isToldBy(earlier, 'arena-bloat', 'idle-arenas')),
     title: `${bytesText(top)} at the free end of arenas stays in RAM: free() gives back the top only from ${bytesText(trimThresholdBytes)} on`,
     evidence: [
       { label: 'top of main_arena, resident', value: top - others, unit: 'bytes' },

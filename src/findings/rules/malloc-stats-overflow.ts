@@ -2,18 +2,19 @@
 import { asMallocStatsPrints, MALLOC_STATS_MODULUS } from '../../malloc/malloc-stats.js'
 import type { Facts } from '../facts.js'
 import type { Finding } from '../finding.js'
-import type { Rule } from '../rule.js'
+import { defineRule, type Rule } from '../rule.js'
 
-export const mallocStatsOverflow: Rule = {
+export const mallocStatsOverflow: Rule = defineRule({
   name: 'malloc-stats-overflow',
+  thresholds: {},
   check,
-  explanation: {
+  explain: () => ({
     measures: "whether malloc_stats' totals wrap: it adds them up in 32 bits, in every glibc up to 2.44",
     how: 'system bytes of all arenas and mmapped chunks, in 64 bits',
     thresholds: [`told from ${MALLOC_STATS_MODULUS} bytes (4 GiB) on`],
     read: ['malloc_stats(3), BUGS', 'malloc_info(3)', 'mallinfo2(3)'],
-  },
-}
+  }),
+})
 
 function check({ heap }: Facts): Finding | null {
   if (!heap) return null

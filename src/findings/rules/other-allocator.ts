@@ -3,7 +3,7 @@
 import { whoseMalloc } from '../../malloc/detect/other-allocator.js'
 import type { Facts } from '../facts.js'
 import type { Evidence, Finding } from '../finding.js'
-import type { Rule } from '../rule.js'
+import { defineRule, type Rule } from '../rule.js'
 
 /** How each allocator tells of itself. Sources: jemalloc(3), gperftools docs/tcmalloc.html, mimalloc readme. */
 const ASK: Readonly<Record<string, string>> = {
@@ -16,16 +16,17 @@ const ASK: Readonly<Record<string, string>> = {
 }
 const OTHERWISE = 'look at `arena-inspect maps` for what it mapped; its own statistics say what is in use'
 
-export const otherAllocator: Rule = {
+export const otherAllocator: Rule = defineRule({
   name: 'other-allocator',
+  thresholds: {},
   check,
-  explanation: {
+  explain: () => ({
     measures: "whether malloc is another allocator's (jemalloc, tcmalloc, mimalloc) or another libc's",
     how: 'by the libraries that are mapped and by names that such allocators leave in a program',
     thresholds: ['for information wherever one is seen'],
     read: ['jemalloc(3)', 'gperftools: docs/tcmalloc.html', 'ld.so(8): LD_PRELOAD'],
-  },
-}
+  }),
+})
 
 function check({ otherAllocator: other, heap }: Facts): Finding | null {
   if (!other) return null

@@ -4,14 +4,10 @@ import { CLASS_COUNT, classRange, SizeHistogram } from '../../malloc/chunks/size
 import type { HeapModel } from '../../malloc/heap-model.js'
 import type { Facts } from '../facts.js'
 import type { Evidence, Finding } from '../finding.js'
-import { gradeBytes, isToldBy, type Rule } from '../rule.js'
+import { defineRule, gradeBytes, isToldBy, type Rule } from '../rule.js'
 import { residentBytes, residentOf } from '../sums.js'
+import type { LimitsOf, Thresholds } from '../thresholds.js'
 
-/** Less pinned memory than this is not told. */
-const LEAST_PINNED_BYTES = 64 << 20
-const CRITICAL_PINNED_BYTES = 1 << 30
-/** Share of the arenas' resident bytes that is pinned, from which on it is told. */
-const LEAST_SHARE_PERCENT = 50
 /** Size classes of live chunks that are named. */
 const MOST_CLASSES = 3
 /** Types, arenas, and threads of an arena that are named. */
@@ -19,35 +15,50 @@ const MOST_TYPES = 5
 const MOST_ARENAS = 3
 const MOST_THREADS = 3
 
-export const pinnedFragmentation: Rule = {
+const THRESHOLDS = {
+  leastPinnedBytes: { value: 64 << 20, unit: 'bytes', meaning: 'less pinned memory is not told' },
+  criticalPinnedBytes: { value: 1 << 30, unit: 'bytes', meaning: 'critical from here on' },
+  leastSharePercent: {
+    value: 50,
+    unit: 'percent',
+    meaning: "share of the arenas' resident bytes that is pinned, from which on it is told",
+  },
+} as const satisfies Thresholds
+
+export const pinnedFragmentation: Rule = defineRule({
   name: 'pinned-fragmentation',
+  thresholds: THRESHOLDS,
   check,
-  explanation: {
+  explain: (limits) => ({
     measures:
       'free memory in pages that a live chunk shares, so that neither free() nor malloc_trim can return them',
     how: 'resident bytes of chunks in bins, without the whole pages inside them that malloc_trim gives back; which live chunks pin them is told by the size classes with most chunks in the arenas concerned, by what a sample of them begins with (with symbols), and by the threads that use these arenas',
     thresholds: [
-      `${bytesText(LEAST_PINNED_BYTES)} or more pinned, and ${LEAST_SHARE_PERCENT} % of what is resident of the arenas`,
-      `critical from ${bytesText(CRITICAL_PINNED_BYTES)} on; for information only where arena-bloat tells of it`,
+      `${bytesText(limits.leastPinnedBytes)} or more pinned, and ${limits.leastSharePercent} % of what is resident of the arenas`,
+      `critical from ${bytesText(limits.criticalPinnedBytes)} on; for information only where arena-bloat tells of it`,
     ],
     read: ['malloc_trim(3), NOTES', 'glibc manual: "The GNU Allocator"', 'mallopt(3): M_MMAP_THRESHOLD'],
-  },
-}
+  }),
+})
 
-function check(facts: Facts, earlier: readonly Finding[]): Finding | null {
+function check(
+  facts: Facts,
+  earlier: readonly Finding[],
+  limits: LimitsOf<typeof THRESHOLDS>,
+): Finding | null {
   const { heap } = facts
   if (!heap) return null
   const pinned = residentOf(heap.arenas, 'pinnedBytes')
   const resident = residentBytes(heap.arenas)
   const live = residentOf(heap.arenas, 'liveBytes')
-  if (pinned === null || resident === null || live === null || pinned < LEAST_PINNED_BYTES) return null
+  if (pinned === null || resident === null || live === null || pinned < limits.leastPinnedBytes) return null
   const sharePercent = (100 * pinned) / resident
-  if (sharePercent < LEAST_SHARE_PERCENT) return null
+  if (sharePercent < limits.leastSharePercent) return null
   const classes = holders(heap)
   const top = classes[0]
   return {
     rule: pinnedFragmentation.name,
-    severity: gradeBytes(pinned, CRITICAL_PINNED_BYTES, isToldBy(earlier, 'arena-bloat')),
+    severity: gradeBytes(pinned, limits.criticalPinnedBytes, isToldBy(earlier, 'arena-bloat')),
     title: `${bytesText(live)} of live chunks pin ${bytesText(pinned)} of free memory: ${percentText(sharePercent)} of the arenas' pages cannot be returned`,
     evidence: [
       { label: 'free, in pages that live chunks share', value: pinned, unit: 'bytes' },

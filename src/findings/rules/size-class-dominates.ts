@@ -3,30 +3,40 @@ import { bytesText, countText, percentText } from '../../format/sizes.js'
 import { CLASS_COUNT, classRange, SizeHistogram } from '../../malloc/chunks/size-classes.js'
 import type { Facts } from '../facts.js'
 import type { Finding } from '../finding.js'
-import type { Rule } from '../rule.js'
+import { defineRule, type Rule } from '../rule.js'
+import type { LimitsOf, Thresholds } from '../thresholds.js'
 
-/** Less than this in one class is not told. */
-const LEAST_BYTES = 64 << 20
-const LEAST_SHARE_PERCENT = 50
-/** A warning from here on. */
-const WARNING_BYTES = 1 << 30
-const WARNING_SHARE_PERCENT = 75
+const THRESHOLDS = {
+  leastBytes: { value: 64 << 20, unit: 'bytes', meaning: 'less in one class is not told' },
+  leastSharePercent: {
+    value: 50,
+    unit: 'percent',
+    meaning: 'share of the live bytes, from which on it is told',
+  },
+  warningBytes: {
+    value: 1 << 30,
+    unit: 'bytes',
+    meaning: 'a warning from here on, with warningSharePercent',
+  },
+  warningSharePercent: { value: 75, unit: 'percent', meaning: 'a warning from here on, with warningBytes' },
+} as const satisfies Thresholds
 
-export const sizeClassDominates: Rule = {
+export const sizeClassDominates: Rule = defineRule({
   name: 'size-class-dominates',
+  thresholds: THRESHOLDS,
   check,
-  explanation: {
+  explain: (limits) => ({
     measures: 'whether one size class holds most of the live bytes of the arenas',
     how: 'live chunks by size: each size by itself up to 1 KiB, four classes to a power of two above',
     thresholds: [
-      `${bytesText(LEAST_BYTES)} or more in one class, and ${LEAST_SHARE_PERCENT} % of the live bytes: for information`,
-      `a warning from ${bytesText(WARNING_BYTES)} and ${WARNING_SHARE_PERCENT} % on`,
+      `${bytesText(limits.leastBytes)} or more in one class, and ${limits.leastSharePercent} % of the live bytes: for information`,
+      `a warning from ${bytesText(limits.warningBytes)} and ${limits.warningSharePercent} % on`,
     ],
     read: ['mtrace(3)', 'heaptrack(1), valgrind(1) --tool=massif', 'malloc_usable_size(3)'],
-  },
-}
+  }),
+})
 
-function check({ heap }: Facts): Finding | null {
+function check({ heap }: Facts, _: readonly Finding[], limits: LimitsOf<typeof THRESHOLDS>): Finding | null {
   const liveBytes = heap?.totals.liveBytes ?? null
   if (!heap || !liveBytes || heap.arenas.some(({ sizes }) => sizes === null)) return null
   const live = new SizeHistogram()
@@ -36,10 +46,10 @@ function check({ heap }: Facts): Finding | null {
   const bytes = live.bytes[index]!
   const chunks = live.chunks[index]!
   const sharePercent = (100 * bytes) / liveBytes
-  if (bytes < LEAST_BYTES || sharePercent < LEAST_SHARE_PERCENT) return null
+  if (bytes < limits.leastBytes || sharePercent < limits.leastSharePercent) return null
   const { min, max } = classRange(index)
   const sizes = max - min <= 16 ? `${min} bytes` : `${min} to ${max - 1} bytes`
-  const grave = bytes >= WARNING_BYTES && sharePercent >= WARNING_SHARE_PERCENT
+  const grave = bytes >= limits.warningBytes && sharePercent >= limits.warningSharePercent
   return {
     rule: sizeClassDominates.name,
     severity: grave ? 'warning' : 'info',

@@ -2,44 +2,50 @@
 import { bytesText, countText, percentText } from '../../format/sizes.js'
 import type { Facts } from '../facts.js'
 import type { Finding } from '../finding.js'
-import { gradeBytes, type Rule } from '../rule.js'
+import { defineRule, gradeBytes, type Rule } from '../rule.js'
 import { ledgerBytes } from '../sums.js'
+import type { LimitsOf, Thresholds } from '../thresholds.js'
 
-/** Less of stacks in RAM than this is not told. */
-const LEAST_BYTES = 64 << 20
-const CRITICAL_BYTES = 4 * 2 ** 30
-/** Share of the resident memory, from which on it is told. */
-const LEAST_SHARE_PERCENT = 25
+const THRESHOLDS = {
+  leastBytes: { value: 64 << 20, unit: 'bytes', meaning: 'less of stacks in RAM is not told' },
+  criticalBytes: { value: 4 * 2 ** 30, unit: 'bytes', meaning: 'critical from here on' },
+  leastSharePercent: {
+    value: 25,
+    unit: 'percent',
+    meaning: 'share of the resident memory, from which on it is told',
+  },
+} as const satisfies Thresholds
 
-export const threadStacks: Rule = {
+export const threadStacks: Rule = defineRule({
   name: 'thread-stacks',
+  thresholds: THRESHOLDS,
   check,
-  explanation: {
+  explain: (limits) => ({
     measures: "how much of the resident memory is threads' stacks",
     how: 'mappings that hold a stack pointer, or that look like the stacks that do; the main stack does not count. What is reserved is address space only: pages come when a stack grows into them, and stay',
     thresholds: [
-      `${bytesText(LEAST_BYTES)} or more in RAM, and ${LEAST_SHARE_PERCENT} % of the resident memory`,
-      `critical from ${bytesText(CRITICAL_BYTES)} on`,
+      `${bytesText(limits.leastBytes)} or more in RAM, and ${limits.leastSharePercent} % of the resident memory`,
+      `critical from ${bytesText(limits.criticalBytes)} on`,
     ],
     read: [
       'pthread_attr_setstacksize(3), pthread_create(3)',
       'getrlimit(2): RLIMIT_STACK',
       'proc_pid_smaps(5)',
     ],
-  },
-}
+  }),
+})
 
-function check(facts: Facts): Finding | null {
+function check(facts: Facts, _: readonly Finding[], limits: LimitsOf<typeof THRESHOLDS>): Finding | null {
   const { categories, ledger, threads } = facts
   const resident = ledgerBytes(facts, 'thread stacks')
   const stacks = categories.find(({ category }) => category === 'thread stacks')
-  if (!ledger || resident === null || !stacks || resident < LEAST_BYTES) return null
+  if (!ledger || resident === null || !stacks || resident < limits.leastBytes) return null
   const sharePercent = (100 * resident) / ledger.totalBytes
-  if (sharePercent < LEAST_SHARE_PERCENT) return null
+  if (sharePercent < limits.leastSharePercent) return null
   const average = Math.round(resident / Math.max(1, stacks.mappings))
   return {
     rule: threadStacks.name,
-    severity: gradeBytes(resident, CRITICAL_BYTES),
+    severity: gradeBytes(resident, limits.criticalBytes),
     title: `stacks of ${countText(threads)} threads hold ${bytesText(resident)} in RAM, ${percentText(sharePercent)} of the process`,
     evidence: [
       { label: 'threads', value: threads, unit: 'count' },

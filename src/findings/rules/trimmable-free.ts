@@ -3,40 +3,50 @@ import { bytesText, percentText } from '../../format/sizes.js'
 import type { Facts } from '../facts.js'
 import type { Finding } from '../finding.js'
 import { trimNow } from '../fixes.js'
-import { gradeBytes, isToldBy, type Rule } from '../rule.js'
+import { defineRule, gradeBytes, isToldBy, type Rule } from '../rule.js'
 import { residentBytes, residentOf } from '../sums.js'
+import type { LimitsOf, Thresholds } from '../thresholds.js'
 
-/** Less than this is not told. */
-const LEAST_BYTES = 64 << 20
-const CRITICAL_BYTES = 1 << 30
-/** Share of the arenas' resident bytes, from which on it is told. */
-const LEAST_SHARE_PERCENT = 25
+const THRESHOLDS = {
+  leastBytes: { value: 64 << 20, unit: 'bytes', meaning: 'less than this is not told' },
+  criticalBytes: { value: 1 << 30, unit: 'bytes', meaning: 'critical from here on' },
+  leastSharePercent: {
+    value: 25,
+    unit: 'percent',
+    meaning: "share of the arenas' resident bytes, from which on it is told",
+  },
+} as const satisfies Thresholds
 
-export const trimmableFree: Rule = {
+export const trimmableFree: Rule = defineRule({
   name: 'trimmable-free',
+  thresholds: THRESHOLDS,
   check,
-  explanation: {
+  explain: (limits) => ({
     measures: 'whole free pages in RAM inside free chunks, which malloc keeps for later',
     how: 'resident whole pages inside the chunks of bins of all arenas; malloc_trim(0) returns them by MADV_DONTNEED, free() never does',
     thresholds: [
-      `${bytesText(LEAST_BYTES)} or more, and ${LEAST_SHARE_PERCENT} % of what is resident of the arenas`,
-      `critical from ${bytesText(CRITICAL_BYTES)} on; for information only where arena-bloat or idle-arenas tell of it`,
+      `${bytesText(limits.leastBytes)} or more, and ${limits.leastSharePercent} % of what is resident of the arenas`,
+      `critical from ${bytesText(limits.criticalBytes)} on; for information only where arena-bloat or idle-arenas tell of it`,
     ],
     read: ['malloc_trim(3)', 'madvise(2): MADV_DONTNEED'],
-  },
-}
+  }),
+})
 
-function check(facts: Facts, earlier: readonly Finding[]): Finding | null {
+function check(
+  facts: Facts,
+  earlier: readonly Finding[],
+  limits: LimitsOf<typeof THRESHOLDS>,
+): Finding | null {
   const { heap } = facts
   if (!heap) return null
   const bytes = residentOf(heap.arenas, 'trimmableBytes')
   const resident = residentBytes(heap.arenas)
-  if (bytes === null || resident === null || bytes < LEAST_BYTES) return null
+  if (bytes === null || resident === null || bytes < limits.leastBytes) return null
   const sharePercent = (100 * bytes) / resident
-  if (sharePercent < LEAST_SHARE_PERCENT) return null
+  if (sharePercent < limits.leastSharePercent) return null
   return {
     rule: trimmableFree.name,
-    severity: gradeBytes(bytes, CRITICAL_BYTES, isToldBy(earlier, 'arena-bloat', 'idle-arenas')),
+    severity: gradeBytes(bytes, limits.criticalBytes, isToldBy(earlier, 'arena-bloat', 'idle-arenas')),
     title: `${bytesText(bytes)} of whole free pages stay in RAM: ${percentText(sharePercent)} of the arenas' pages could be returned`,
     evidence: [
       { label: 'whole free pages inside free chunks', value: bytes, unit: 'bytes' },

@@ -3,6 +3,7 @@ import type { Evidence, Finding } from '../../findings/finding.js'
 import { printable } from '../../format/printable.js'
 import { bytesText, countText, percentOf, percentText } from '../../format/sizes.js'
 import type { Report, ReportHeapModel } from '../../report/report.js'
+import { rulesText } from '../../report/rules-text.js'
 import { stopText } from '../../report/stop-text.js'
 
 const MOST_ARENAS = 16
@@ -16,6 +17,7 @@ export function renderMarkdown(report: Report): string {
   const parts = [
     verdict(report),
     ...(report.findings.length > 0 ? ['## Findings', ...report.findings.map(findingPart)] : []),
+    ...rulesText(report.rules).map((text) => `Judged by: ${plain(text)}`),
     ...(ledger
       ? [
           ledger.basis === 'rss' ? '## Where the resident memory is' : '## Where the saved memory is',

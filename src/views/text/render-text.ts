@@ -5,6 +5,7 @@ import type { Finding, Severity } from '../../findings/finding.js'
 import { printable } from '../../format/printable.js'
 import { bytesText, countText, percentOf, percentText } from '../../format/sizes.js'
 import type { Report, ReportHeapModel } from '../../report/report.js'
+import { rulesText } from '../../report/rules-text.js'
 import { stopText } from '../../report/stop-text.js'
 import { arenasTable } from './arenas-table.js'
 import { ledgerTable } from './ledger-table.js'
@@ -28,6 +29,7 @@ export function renderText(report: Report, options: TextOptions): string {
   const parts = [
     headline(report, colors),
     report.findings.map((finding) => findingText(finding, colors)).join('\n\n') || verdictWithout(report),
+    ...rulesText(report.rules).map((text) => ` Judged by   ${printable(text)}`),
     ...(report.ledger ? [ledgerTable(report.ledger)] : []),
     mapsTable(report.maps.categories),
     ...(heap ? [heapText(heap, colors, options.mostArenas ?? MOST_ARENAS)] : []),

@@ -2,50 +2,63 @@
 import { limitText, recommendedArenas } from '../../findings/arena-limit.js'
 import type { Finding, Fix } from '../../findings/finding.js'
 import { fixesFor } from '../../findings/fixes.js'
+import { defineRule } from '../../findings/rule.js'
+import type { LimitsOf, Thresholds } from '../../findings/thresholds.js'
 import { durationText } from '../../format/durations.js'
 import { countText } from '../../format/sizes.js'
 import { seriesOf } from '../series.js'
 import type { WatchFacts, WatchRule } from '../watch-rule.js'
 
-/** Samples with a known count. */
-const LEAST_SAMPLES = 6
-/** So many arenas more than at first… */
-const LEAST_MORE = 2
-/** …made at so many different times, of which one lies in the second half of the time. */
-const LEAST_RISES = 2
-/** From here on it is a warning: fewer are what any threaded program has. */
-const WARNING_ARENAS = 8
+const THRESHOLDS = {
+  leastSamples: { value: 6, unit: 'count', meaning: 'fewer samples with a known count say nothing' },
+  leastNewArenas: { value: 2, unit: 'count', meaning: 'so many arenas more than at first' },
+  leastRises: {
+    value: 2,
+    unit: 'count',
+    meaning: 'made at so many different times, of which one lies in the second half',
+  },
+  warningArenas: {
+    value: 8,
+    unit: 'count',
+    meaning: 'a warning from here on: fewer are what any threaded program has',
+  },
+} as const satisfies Thresholds
 
-export const arenaCountRising: WatchRule = {
+export const arenaCountRising: WatchRule = defineRule({
   name: 'arena-count-rising',
+  thresholds: THRESHOLDS,
   check,
-  explanation: {
+  explain: (limits) => ({
     measures:
       'arenas that are made while we look: each keeps free memory of its own, and none ever goes away',
     how: 'the number of arenas in the ring, sample by sample',
     thresholds: [
-      `${LEAST_SAMPLES} samples or more in which the ring was closed`,
-      `${LEAST_MORE} arenas or more came at ${LEAST_RISES} or more different times, one of them in the second half`,
-      `a warning from ${WARNING_ARENAS} arenas on`,
+      `${limits.leastSamples} samples or more in which the ring was closed`,
+      `${limits.leastNewArenas} arenas or more came at ${limits.leastRises} or more different times, one of them in the second half`,
+      `a warning from ${limits.warningArenas} arenas on`,
     ],
     read: ['mallopt(3): M_ARENA_MAX, M_ARENA_TEST', 'arena-inspect --explain arena-bloat'],
-  },
-}
+  }),
+})
 
-function check({ points, now }: WatchFacts): Finding | null {
+function check(
+  { points, now }: WatchFacts,
+  _: readonly Finding[],
+  limits: LimitsOf<typeof THRESHOLDS>,
+): Finding | null {
   const counts = seriesOf(points, 'arenas')
   const [first, last] = [counts[0], counts.at(-1)]
-  if (!first || !last || counts.length < LEAST_SAMPLES) return null
+  if (!first || !last || counts.length < limits.leastSamples) return null
   const rises = counts.filter(({ value }, i) => i > 0 && value > counts[i - 1]!.value)
   const middleMs = (first.atMs + last.atMs) / 2
-  if (last.value - first.value < LEAST_MORE || rises.length < LEAST_RISES) return null
+  if (last.value - first.value < limits.leastNewArenas || rises.length < limits.leastRises) return null
   if (rises.at(-1)!.atMs < middleMs) return null
   const threads = points.find(({ sample }) => sample.atMs === first.atMs)!.sample.threads
   const { arenas, because } = recommendedArenas(now)
   const hour = 3_600_000 / (last.atMs - first.atMs)
   return {
     rule: arenaCountRising.name,
-    severity: last.value >= WARNING_ARENAS ? 'warning' : 'info',
+    severity: last.value >= limits.warningArenas ? 'warning' : 'info',
     title: `arenas are being made: ${countText(first.value)} at first, ${countText(last.value)} now, in ${durationText(last.atMs - first.atMs)}`,
     evidence: [
       { label: 'arenas at first', value: first.value, unit: 'count' },

@@ -3,49 +3,63 @@
 import { recommendedArenas } from '../../findings/arena-limit.js'
 import type { Finding, Fix } from '../../findings/finding.js'
 import { fixesFor, trimNow } from '../../findings/fixes.js'
+import { defineRule } from '../../findings/rule.js'
+import type { LimitsOf, Thresholds } from '../../findings/thresholds.js'
 import { durationText } from '../../format/durations.js'
 import { bytesText, percentOf, percentText } from '../../format/sizes.js'
-import { runOut, runOutEvidence, runOutText, severityOf } from '../run-out.js'
+import { RUN_OUT_THRESHOLDS, runOut, runOutEvidence, runOutText, severityOf } from '../run-out.js'
 import { seriesOf, type Value } from '../series.js'
 import { floorsOf, type Growth, LEAST_SPAN_MS, LEAST_VALUES, steadyGrowth, theilSen } from '../steady.js'
 import type { WatchFacts, WatchRule } from '../watch-rule.js'
 
-/** Growth of system bytes from which on it counts, and of the level it started from. */
-const LEAST_GROWTH_BYTES = 4 << 20
-const LEAST_GROWTH_PERCENT = 1
-/** What is in use is flat when it rises by no more than this of what the arenas' system bytes rise by. */
-const FLAT_PERCENT = 10
 /** Fewer arenas are no reason to limit them. */
 const LEAST_ARENAS_TO_LIMIT = 4
 
-export const retentionGrowth: WatchRule = {
+const THRESHOLDS = {
+  leastGrowthBytes: { value: 4 << 20, unit: 'bytes', meaning: 'less growth of system bytes does not count' },
+  leastGrowthPercent: { value: 1, unit: 'percent', meaning: 'nor less of the level it started from' },
+  flatPercent: {
+    value: 10,
+    unit: 'percent',
+    meaning: 'what is in use is flat when it grows by no more of what system bytes grow by',
+  },
+  ...RUN_OUT_THRESHOLDS,
+} as const satisfies Thresholds
+
+export const retentionGrowth: WatchRule = defineRule({
   name: 'retention-growth',
+  thresholds: THRESHOLDS,
   check,
-  explanation: {
+  explain: (limits) => ({
     measures:
       'arenas that grow although the program holds no more than before: fragmentation, or memory freed into arenas that others do not use',
     how: 'floors of system bytes and of bytes in use over windows of time; slopes by Theil–Sen, steadiness by the share of rising pairs of windows',
     thresholds: [
       `${LEAST_VALUES} samples with known figures over ${durationText(LEAST_SPAN_MS)} or more`,
-      `system bytes grow steadily, by ${bytesText(LEAST_GROWTH_BYTES)} and ${LEAST_GROWTH_PERCENT} % or more`,
-      `bytes in use grow by ${FLAT_PERCENT} % of that at most`,
+      `system bytes grow steadily, by ${bytesText(limits.leastGrowthBytes)} and ${limits.leastGrowthPercent} % or more`,
+      `bytes in use grow by ${limits.flatPercent} % of that at most`,
+      `critical when memory runs out within ${durationText(limits.criticalWithinMs)}, a note when in more than ${durationText(limits.noteBeyondMs)}`,
     ],
     read: [
       'mallopt(3): M_ARENA_MAX, M_TRIM_THRESHOLD',
       'malloc_trim(3)',
       'arena-inspect --explain pinned-fragmentation',
     ],
-  },
-}
+  }),
+})
 
-function check({ points, now }: WatchFacts): Finding | null {
+function check(
+  { points, now }: WatchFacts,
+  _: readonly Finding[],
+  limits: LimitsOf<typeof THRESHOLDS>,
+): Finding | null {
   const system = seriesOf(points, 'systemBytes')
   const level = system[0]?.value ?? 0
-  const least = Math.max(LEAST_GROWTH_BYTES, (level * LEAST_GROWTH_PERCENT) / 100)
+  const least = Math.max(limits.leastGrowthBytes, (level * limits.leastGrowthPercent) / 100)
   const growth = steadyGrowth(system, least)
   if (!growth) return null
   const inUsePerHour = slopeWithin(seriesOf(points, 'inUseBytes'), growth)
-  if (inUsePerHour === null || inUsePerHour > (growth.perHour * FLAT_PERCENT) / 100) return null
+  if (inUsePerHour === null || inUsePerHour > (growth.perHour * limits.flatPercent) / 100) return null
   const last = points.at(-1)!.sample
   const { systemBytes, inUseBytes, freeInBinsBytes, topBytes, arenas } = last
   if (systemBytes === null || inUseBytes === null) return null
@@ -61,7 +75,7 @@ function check({ points, now }: WatchFacts): Finding | null {
   ]
   return {
     rule: retentionGrowth.name,
-    severity: severityOf(out),
+    severity: severityOf(out, limits),
     title: `malloc's arenas grow by ${bytesText(growth.perHour)} an hour while what is in use stays at ${bytesText(inUseBytes)}: ${bytesText(free)} is free memory that malloc keeps${runOutText(out)}`,
     evidence: [
       { label: 'system bytes, growth an hour', value: Math.round(growth.perHour), unit: 'bytes' },

@@ -1,37 +1,43 @@
 // Something grows on and on: which, how fast, and when memory runs out.
 import type { Finding } from '../../findings/finding.js'
+import { defineRule } from '../../findings/rule.js'
+import type { LimitsOf, Thresholds } from '../../findings/thresholds.js'
 import { durationText } from '../../format/durations.js'
 import { bytesText } from '../../format/sizes.js'
 import { LEDGER_LINES, type LedgerLine } from '../../maps/ledger.js'
 import type { Point } from '../history.js'
-import { runOut, runOutEvidence, runOutText, severityOf } from '../run-out.js'
+import { RUN_OUT_THRESHOLDS, runOut, runOutEvidence, runOutText, severityOf } from '../run-out.js'
 import { type Figure, seriesOf } from '../series.js'
 import { type Growth, LEAST_SPAN_MS, LEAST_VALUES, MOST_FALL, RISING_SHARE, steadyGrowth } from '../steady.js'
 import type { WatchFacts, WatchRule } from '../watch-rule.js'
 import { retentionGrowth } from './retention-growth.js'
 
-/** Growth from which on it counts, and of the level it started from. */
-const LEAST_GROWTH_BYTES = 1 << 20
-const LEAST_GROWTH_PERCENT = 1
 /** Further categories that grow are told, so many. */
 const MOST_TOLD = 4
 
-export const steadyGrowthRule: WatchRule = {
+const THRESHOLDS = {
+  leastGrowthBytes: { value: 1 << 20, unit: 'bytes', meaning: 'less growth does not count' },
+  leastGrowthPercent: { value: 1, unit: 'percent', meaning: 'nor less of the level it started from' },
+  ...RUN_OUT_THRESHOLDS,
+} as const satisfies Thresholds
+
+export const steadyGrowthRule: WatchRule = defineRule({
   name: 'steady-growth',
+  thresholds: THRESHOLDS,
   check,
-  explanation: {
+  explain: (limits) => ({
     measures:
       'memory that grows on and on, by category, and when the machine or the control group has none left',
     how: 'the least value of each of up to 32 windows of time, so that a sawtooth is flat; the slope is the median over all pairs of windows (Theil–Sen); what is left is MemAvailable, or the limit of the control group less what is charged to it, against the slope of RSS and swap',
     thresholds: [
       `${LEAST_VALUES} samples with known figures over ${durationText(LEAST_SPAN_MS)} or more`,
-      `growth by ${bytesText(LEAST_GROWTH_BYTES)} and ${LEAST_GROWTH_PERCENT} % or more`,
+      `growth by ${bytesText(limits.leastGrowthBytes)} and ${limits.leastGrowthPercent} % or more`,
       `of all pairs of windows ${100 * RISING_SHARE} % rise, no fall on the way is deeper than ${100 * MOST_FALL} % of the whole rise, and each half rises`,
-      'critical when memory runs out within 24 h, a note when in more than 30 days',
+      `critical when memory runs out within ${durationText(limits.criticalWithinMs)}, a note when in more than ${durationText(limits.noteBeyondMs)}`,
     ],
     read: ['proc_meminfo(5): MemAvailable', 'cgroups(7)', 'Theil–Sen estimator; Mann–Kendall test'],
-  },
-}
+  }),
+})
 
 interface Candidate {
   readonly figure: Figure
@@ -64,20 +70,24 @@ interface Grown extends Candidate {
   readonly growth: Growth
 }
 
-function check({ points, now }: WatchFacts, earlier: readonly Finding[]): Finding | null {
+function check(
+  { points, now }: WatchFacts,
+  earlier: readonly Finding[],
+  limits: LimitsOf<typeof THRESHOLDS>,
+): Finding | null {
   const isRetention = earlier.some(({ rule }) => rule === retentionGrowth.name)
   const lines = LEDGER_LINES.filter(
     (line) => !NOT_BY_LEDGER.has(line) && !(isRetention && FREE_LINES.has(line)),
   )
   const byLine = lines.map((line): Candidate => ({ figure: line, what: line, verb: 'grows' }))
-  const grown = grownOf([IN_USE, MMAPPED, ...byLine], points)
-  const [first, ...others] = grown.length > 0 || isRetention ? grown : grownOf([RSS], points)
+  const grown = grownOf([IN_USE, MMAPPED, ...byLine], points, limits)
+  const [first, ...others] = grown.length > 0 || isRetention ? grown : grownOf([RSS], points, limits)
   if (!first) return null
   const out = runOut(points)
   const { growth, what, verb } = first
   return {
     rule: steadyGrowthRule.name,
-    severity: severityOf(out),
+    severity: severityOf(out, limits),
     title: `${what} ${verb} steadily, by ${bytesText(growth.perHour)} an hour${runOutText(out)}`,
     evidence: [
       { label: `${what}, growth an hour`, value: Math.round(growth.perHour), unit: 'bytes' },
@@ -100,12 +110,19 @@ function check({ points, now }: WatchFacts, earlier: readonly Finding[]): Findin
 }
 
 // Fastest first.
-function grownOf(candidates: readonly Candidate[], points: readonly Point[]): readonly Grown[] {
+function grownOf(
+  candidates: readonly Candidate[],
+  points: readonly Point[],
+  limits: LimitsOf<typeof THRESHOLDS>,
+): readonly Grown[] {
   return candidates
     .flatMap((candidate): Grown[] => {
       const series = seriesOf(points, candidate.figure)
       const level = series[0]?.value ?? 0
-      const growth = steadyGrowth(series, Math.max(LEAST_GROWTH_BYTES, (level * LEAST_GROWTH_PERCENT) / 100))
+      const growth = steadyGrowth(
+        series,
+        Math.max(limits.leastGrowthBytes, (level * limits.leastGrowthPercent) / 100),
+      )
       return growth ? [{ ...candidate, growth }] : []
     })
     .sort((a, b) => b.growth.perHour - a.growth.perHour)

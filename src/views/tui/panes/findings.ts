@@ -31,7 +31,7 @@ function listRows(state: TuiState, count: number): number {
 }
 
 /** Everything about `finding`: evidence, fixes, why, the estimate, and the text of `--explain`. */
-function detailRows(finding: Finding, width: number, paint: Paint): string[] {
+function detailRows(finding: Finding, session: Session, width: number, paint: Paint): string[] {
   const rule = RULES.find(({ name }) => name === finding.rule)
   const { why, estimate, fixes = [], nextStep } = finding
   const part = (label: string, text: string) => labelled(label, printable(text), width, paint.dim)
@@ -39,7 +39,7 @@ function detailRows(finding: Finding, width: number, paint: Paint): string[] {
     ? `${estimate.what}: ${bytesText(estimate.nowBytes)} today, then ${bytesText(estimate.lowBytes)} to ${bytesText(estimate.highBytes)}, ${bytesText(estimate.mostBytes)} at most; ${estimate.assumption}`
     : null
   const explained = rule
-    ? explanationParts(rule.explanation).flatMap(([label, texts]) =>
+    ? explanationParts(rule, session.report.rules).flatMap(([label, texts]) =>
         texts.flatMap((text, index) => part(index === 0 ? label : '', text)),
       )
     : [paint.dim('   this version has no explanation of it')]
@@ -54,9 +54,9 @@ function detailRows(finding: Finding, width: number, paint: Paint): string[] {
   ]
 }
 
-function highestDetail(state: TuiState, finding: Finding | undefined): number {
+function highestDetail(state: TuiState, session: Session, finding: Finding | undefined): number {
   const { columns, rows } = bodySize(state)
-  return finding ? Math.max(0, detailRows(finding, columns, PLAIN).length - (rows - 1)) : 0
+  return finding ? Math.max(0, detailRows(finding, session, columns, PLAIN).length - (rows - 1)) : 0
 }
 
 function withCursor(state: TuiState, session: Session, cursor: number): TuiState {
@@ -66,7 +66,7 @@ function withCursor(state: TuiState, session: Session, cursor: number): TuiState
   const shown =
     detail === null || findings.length === 0
       ? null
-      : Math.min(at === state.findings.cursor ? detail : 0, highestDetail(state, findings[at]))
+      : Math.min(at === state.findings.cursor ? detail : 0, highestDetail(state, session, findings[at]))
   return {
     ...state,
     findings: {
@@ -94,7 +94,7 @@ function onKey(state: TuiState, key: Key, session: Session): TuiState | null {
     const at = moveInList(key, cursor, findings.length, listRows(state, findings.length))
     return at === null ? null : withCursor(state, session, at)
   }
-  const highest = highestDetail(state, findings[cursor])
+  const highest = highestDetail(state, session, findings[cursor])
   const top = moveInList(key, detail, highest + 1, bodySize(state).rows - 1)
   return top === null ? null : { ...state, findings: { ...state.findings, detail: top } }
 }
@@ -148,7 +148,7 @@ export const findingsPane: Pane = {
     if (findings.length === 0) return ['', ` ${nothingYet(state) ?? 'no rule found anything to say'}`]
     const { cursor, top, detail } = state.findings
     const finding = findings[cursor]!
-    const all = detailRows(finding, columns, paint)
+    const all = detailRows(finding, session, columns, paint)
     const place = `${cursor + 1}/${findings.length}`
     if (detail !== null) {
       const title = ` finding ${place} · ${printable(finding.rule)}`

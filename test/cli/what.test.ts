@@ -1,0 +1,105 @@
+// `what`: every kind of place in a core, against what the other commands say of it.
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import type { WhatDocument } from '../../src/cli/documents/what.js'
+import type { Report } from '../../src/report/report.js'
+import { arenaInspect } from '../support/command.js'
+import { compile, gcore, scratch, start } from '../support/programs.js'
+
+t.setTimeout(300_000)
+const folder = scratch()
+const program = compile('examples/programs/arena-bloat.c')
+const running = await start(program, ['4', '1', '5', 'log:16:4096', join(folder, 'out')], { cwd: folder })
+const parked = waitingThread(running.pid)
+const core = gcore(running.pid, join(folder, 'core.what'))
+await running.kill()
+
+/** A thread that waits in a system call for good, and its stack pointer, by the kernel. */
+function waitingThread(pid: number): [number, bigint] | null {
+  for (const tid of readdirSync(`/proc/${pid}/task`)) {
+    const words = readFileSync(`/proc/${pid}/task/${tid}/syscall`, 'utf8').trim().split(' ')
+    const isFutex = words[0] === '202'
+    if (isFutex && Number(tid) !== pid) return [Number(tid), BigInt(words.at(-2)!)]
+  }
+  return null
+}
+
+async function what(at: string): Promise<WhatDocument> {
+  const { stdout, stderr, code } = await arenaInspect(['what', core, at, '--no-gdb', '--json'])
+  t.equal(code, 0, stderr)
+  return JSON.parse(stdout) as WhatDocument
+}
+
+t.test('chunks, with the state that their lists give them', async (t) => {
+  const all = (await arenaInspect(['chunks', core, '--no-gdb', '--json'])).stdout
+  const rows = all
+    .trim()
+    .split('\n')
+    .map(
+      (line) =>
+        JSON.parse(line) as { address: string; sizeBytes: number; state: string; arena: number | null },
+    )
+  const states = ['live', 'tcache', 'binned', 'top', 'mmapped']
+  const asked = states.map((state) => rows.findLast((row) => row.state === state)!)
+  const said = await Promise.all(asked.map((row) => what(`0x${(BigInt(row.address) + 8n).toString(16)}`)))
+  t.same(
+    said.map(({ chunk }) => ({
+      address: chunk!.address,
+      sizeBytes: chunk!.sizeBytes,
+      state: chunk!.state,
+      arena: chunk!.arena,
+    })),
+    asked,
+  )
+  t.ok(said.every(({ chunk }) => chunk!.offsetBytes === 8))
+  const cached = said[1]!.chunk!
+  const thread = cached.tcacheOf
+  t.type(thread, 'number', 'the thread whose tcache it is in')
+  t.equal(said[0]!.arena!.index, asked[0]!.arena)
+  t.ok(said[4]!.mapping!.category === 'mmapped chunks' && said[4]!.arena === null)
+})
+
+t.test('arenas, tcaches, stacks, files, and nothing', async (t) => {
+  const report = JSON.parse((await arenaInspect(['report', core, '--no-gdb', '--json'])).stdout) as Report
+  const { arenas, threads } = report.heap!
+  const worker = threads.find(({ arena, tcache }) => arena === 2 && tcache !== null)!
+  const [main, third, tcache, nothing] = await Promise.all([
+    what(arenas[0]!.address),
+    what('arena:2'),
+    what(worker.tcache!.address),
+    what('0x1008'),
+  ])
+  t.match(main, { chunk: null, arena: { index: 0, heap: null, threads: [{}] } })
+  t.match(main.mapping!.path, /libc/)
+  t.match(third, {
+    chunk: { state: 'heap header', userAddress: null, arena: 2 },
+    arena: { index: 2, heap: arenas[2]!.heaps[0]!.address, threads: [{ tid: worker.tid }] },
+  })
+  t.match(tcache.threads, [{ tid: worker.tid, has: 'tcache', aboveStackPointerBytes: null }])
+  t.match(nothing, { mapping: null, chunk: null, arena: null, threads: [], nearest: { below: null } })
+  const stack = await arenaInspect(['what', core, '0x1008'])
+  t.match(stack.stdout, /nothing is mapped here; the first above is 0x/)
+  const at = (await what(nothing.nearest!.above!)).mapping!
+  t.equal(at.start, nothing.nearest!.above)
+})
+
+t.test("a thread's stack: what is in use of it, and the symbol by gdb", async (t) => {
+  const [tid, stackPointer] = parked!
+  const [above, below] = await Promise.all(
+    [16n, -4096n].map((by) => what(`0x${(stackPointer + by).toString(16)}`)),
+  )
+  t.match(above!.threads, [{ tid, has: 'stack', aboveStackPointerBytes: 16 }])
+  t.match(below!.threads, [{ tid, has: 'stack', aboveStackPointerBytes: -4096 }])
+  const gdb = await arenaInspect(['what', core, 'main_arena', '--json'])
+  t.equal((JSON.parse(gdb.stdout) as WhatDocument).symbol, 'main_arena')
+})
+
+t.test('wrong arguments', async (t) => {
+  const none = await arenaInspect(['what', core])
+  t.equal(none.code, 2)
+  t.match(none.stderr, /name a target and an address; e\.g\. arena-inspect what core\.6 0x/)
+  const unknown = await arenaInspect(['what', core, 'no_such_variable'])
+  t.equal(unknown.code, 1)
+  t.match(unknown.stderr, /no_such_variable is no address.*give 0xHEX/)
+})
