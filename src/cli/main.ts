@@ -12,6 +12,7 @@ import { type LimitOptions, runLimit } from './commands/limit.js'
 import { type MapsOptions, runMaps } from './commands/maps.js'
 import { runOpen } from './commands/open.js'
 import { type ReportOptions, runReport, withReportOptions } from './commands/report.js'
+import { addSnapshot } from './commands/snapshot.js'
 import { runStats, type StatsOptions } from './commands/stats.js'
 import { runThreads, type ThreadsOptions } from './commands/threads.js'
 import { addTrace } from './commands/trace.js'
@@ -159,6 +160,9 @@ function program(): Command {
     })
   addWatch(root)
   addTrace(root, (code) => {
+    exitCode = code
+  })
+  addSnapshot(root, (code) => {
     exitCode = code
   })
   addControlCommands(root)

@@ -14,6 +14,7 @@ const MAY_IMPORT = {
   findings: ['malloc/', 'maps/', 'target/target\\.ts'],
   report: ['findings/', 'malloc/', 'maps/', 'memory/', 'target/target\\.ts'],
   session: ['memory/', 'target/', 'malloc/', 'maps/', 'findings/', 'report/'],
+  snapshot: ['memory/', 'target/', 'malloc/', 'maps/', 'report/', 'session/'],
   'views/text': ['report/', 'findings/', 'maps/', 'memory/', 'trace/', 'watch/'],
   'views/json': ['report/', 'trace/', 'watch/'],
   'views/html': ['report/', 'findings/', 'maps/', 'memory/', 'trace/', 'watch/'],

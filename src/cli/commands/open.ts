@@ -1,8 +1,8 @@
 // The bare command: the TUI on a terminal, the text report otherwise.
-import type { TargetSession } from '../../session/open-session.js'
+import type { InspectedSession } from '../../session/inspected-session.js'
 import { CommandError, EXIT, type ExitCode } from '../exit.js'
 import { exitCodeOf } from '../finish.js'
-import { chooseWithProgram, glimpse, open } from '../target-arguments.js'
+import { chooseWithProgram, glimpse, openSaved } from '../target-arguments.js'
 import { asciiWanted, colorWanted } from '../terminal.js'
 import { tuiServices } from '../tui-services.js'
 import { type ReportOptions, runReport } from './report.js'
@@ -17,12 +17,12 @@ export async function runOpen(targets: readonly string[], options: ReportOptions
   const choice = chooseWithProgram(targets, options)
   // Ink costs 300 ms to load: only here.
   const { runTui } = await import('../../views/tui/run-tui.js')
-  let opening: Promise<TargetSession> | null = null
-  let session: TargetSession | null = null
+  let opening: Promise<InspectedSession> | null = null
+  let session: InspectedSession | null = null
   try {
     const ended = await runTui(
       ({ signal, progress }) => {
-        opening = open(choice, options, async (done, known, held) => {
+        opening = openSaved(choice, options, async (done, known, held) => {
           if (signal.aborted) throw new CommandError('left before the target was read', 'open it again')
           progress({
             text: `reading arenas ${done}/${known}`,
@@ -53,12 +53,12 @@ export async function runOpen(targets: readonly string[], options: ReportOptions
   }
 }
 
-async function codeOf(opening: Promise<TargetSession> | null, options: ReportOptions): Promise<ExitCode> {
+async function codeOf(opening: Promise<InspectedSession> | null, options: ReportOptions): Promise<ExitCode> {
   const session = await sessionOf(opening)
   return session ? exitCodeOf(session.report, options.failOn ?? null, options.strict === true) : EXIT.done
 }
 
 // Null when there is no session (any more): the user left first, or opening failed and was told already.
-function sessionOf(opening: Promise<TargetSession> | null): Promise<TargetSession | null> {
+function sessionOf(opening: Promise<InspectedSession> | null): Promise<InspectedSession | null> {
   return opening === null ? Promise.resolve(null) : opening.catch(() => null)
 }

@@ -9,7 +9,7 @@ import type { ExitCode } from '../exit.js'
 import { exitCodeOf, output, sayWhatIsMissing } from '../finish.js'
 import {
   chooseWithProgram,
-  open,
+  openSaved,
   type TargetOptions,
   withStopOption,
   withTargetOptions,
@@ -49,7 +49,7 @@ export function withReportOptions(command: Command): Command {
 /** Reads the target and writes the report. */
 export async function runReport(targets: readonly string[], options: ReportOptions): Promise<ExitCode> {
   if (options.explain !== undefined) return runExplain(options.explain, options.output)
-  const session = await open(chooseWithProgram(targets, options), options)
+  const session = await openSaved(chooseWithProgram(targets, options), options)
   try {
     const { report } = session
     output(written(report, options), options.output)

@@ -1,13 +1,14 @@
 // `arena-inspect x`: memory of a target as gdb's x prints it, with symbols and chunk marks.
 import { type Address, address, hex, offset } from '../../memory/address.js'
-import type { TargetSession } from '../../session/open-session.js'
+import type { InspectedSession } from '../../session/inspected-session.js'
 import type { ChunkMark } from '../../session/session.js'
+import { SnapshotSession } from '../../snapshot/snapshot-session.js'
 import { renderHex } from '../../views/text/hex-dump.js'
 import { plainTable } from '../../views/text/plain-table.js'
 import { renderWords, wordsPerLine } from '../../views/text/words-dump.js'
 import { CommandError, EXIT, type ExitCode, UsageError } from '../exit.js'
 import { output } from '../finish.js'
-import { chooseTarget, open, type TargetOptions } from '../target-arguments.js'
+import { chooseTarget, openSaved, type TargetOptions } from '../target-arguments.js'
 import { say } from '../terminal.js'
 
 export interface XOptions extends TargetOptions {
@@ -36,7 +37,7 @@ export async function runX(positional: readonly string[], options: XOptions): Pr
       'e.g. arena-inspect x core.6 0x7f8f98000020 --count 40',
     )
   }
-  const session = await open(choice, options)
+  const session = await openSaved(choice, options)
   try {
     return await dump(session, await addressOf(session, where), count, options)
   } finally {
@@ -45,42 +46,46 @@ export async function runX(positional: readonly string[], options: XOptions): Pr
 }
 
 // 0xHEX, `arena:N`, or the name of a variable of libc.
-async function addressOf(session: TargetSession, text: string): Promise<Address> {
+async function addressOf(session: InspectedSession, text: string): Promise<Address> {
   const number = /^(?:0x)?([0-9a-f]{1,16})$/i.exec(text)
   if (number && (text.startsWith('0x') || /^\d/.test(text))) return address(BigInt(`0x${number[1]}`))
   const arena = /^arena:(\d+)$/.exec(text)
   if (arena) {
-    const found = session.measurement.malloc?.model.arenas[Number(arena[1])]
-    if (found) return found.address
+    const found = session.report.heap?.arenas[Number(arena[1])]
+    if (found) return address(BigInt(found.address))
     throw new CommandError(`there is no arena ${arena[1]}`, 'arena-inspect arenas lists them')
   }
-  const symbols = await session.symbols?.addressesOf([text.replace(/^&/, '')])
-  const [found] = symbols?.values() ?? []
+  const [found] = (await session.addressesOf([text.replace(/^&/, '')])).values()
   if (found !== undefined) return found
-  const why = session.symbols?.warnings[0]
+  const why = session.symbolsProblem
   throw new CommandError(
-    why === undefined
-      ? `${text} is no address`
-      : `${text} is no address, or its symbol is not at hand: ${why}`,
+    why === null ? `${text} is no address` : `${text} is no address, or its symbol is not at hand: ${why}`,
     'give 0xHEX, arena:N, or a variable of libc such as main_arena',
   )
 }
 
 async function dump(
-  session: TargetSession,
+  session: InspectedSession,
   start: Address,
   count: number,
   options: XOptions,
 ): Promise<ExitCode> {
   const unit = options.as === 'hex' ? 1 : session.wordBytes
   const length = count * unit
+  const isSaved = session instanceof SnapshotSession
+  if (isSaved && options.as === 'chunks') {
+    chunks(session, start, length, options.json === true)
+    return EXIT.done
+  }
   const memory = session.read(start, length)
   const missing = memory.known.indexOf(0)
   const readable = missing < 0 ? length : missing
   if (readable < unit)
     throw new CommandError(
       memory.fault ?? 'nothing can be read there',
-      'arena-inspect maps lists what is mapped',
+      isSaved
+        ? 'run it on the target; --as chunks needs no memory'
+        : 'arena-inspect maps lists what is mapped',
     )
   if (options.as === 'hex') {
     if (options.json)
@@ -97,7 +102,7 @@ async function dump(
 }
 
 async function words(
-  session: TargetSession,
+  session: InspectedSession,
   start: Address,
   bytes: Uint8Array,
   json: boolean,
@@ -141,7 +146,7 @@ function markText({ state, address: at, sizeBytes, arenaIndex }: ChunkMark): str
   return `${what} ${hex(at)}, ${sizeBytes} bytes, arena ${arenaIndex}`
 }
 
-function chunks(session: TargetSession, start: Address, length: number, json: boolean): void {
+function chunks(session: InspectedSession, start: Address, length: number, json: boolean): void {
   const found = session.chunksIn(start, offset(start, length))
   if (json) {
     output(
