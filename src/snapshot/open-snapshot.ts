@@ -36,7 +36,10 @@ export function openSnapshot(path: string): SnapshotSession {
 }
 
 function sessionOf(file: SnapshotFile): SnapshotSession {
-  const problems = file.problem === null ? [] : [file.problem]
+  const problems: string[] = []
+  const say = (what: string) =>
+    problems.push(`the snapshot is damaged: ${what}; copy it again from where it was written`)
+  if (file.problem !== null) say(file.problem)
   const header = headerOf(file)
   const atOnce = file.records
     .filter(({ kind }) => kind !== KIND.chunks && kind !== KIND.memory)
@@ -49,7 +52,7 @@ function sessionOf(file: SnapshotFile): SnapshotSession {
       return work()
     } catch (error) {
       if (!(error instanceof DamagedRecord)) throw error
-      problems.push(`the snapshot is damaged: ${error.message}; copy it again from where it was written`)
+      say(error.message)
       return otherwise
     }
   }

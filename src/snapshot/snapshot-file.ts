@@ -90,7 +90,7 @@ function listRecords(fd: number): { records: readonly RecordPlace[]; problem: st
   const records: RecordPlace[] = []
   const cut = (what: string) => ({
     records,
-    problem: `the snapshot is ${what}: what came behind that is missing; copy it again from where it was written`,
+    problem: `it is ${what}, what came behind that is missing`,
   })
   for (let at = 0; at < size; ) {
     const record = parseRecordHeader(head.subarray(0, bytes.read(at, head)), at)

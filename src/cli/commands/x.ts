@@ -84,7 +84,7 @@ async function dump(
     throw new CommandError(
       memory.fault ?? 'nothing can be read there',
       isSaved
-        ? 'run it on the target; --as chunks needs no memory'
+        ? 'run this command on the target; on a snapshot --as chunks works without'
         : 'arena-inspect maps lists what is mapped',
     )
   if (options.as === 'hex') {
