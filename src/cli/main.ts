@@ -7,6 +7,7 @@ import { type ArenasOptions, runArenas } from './commands/arenas.js'
 import { type BinsOptions, runBins } from './commands/bins.js'
 import { type ChunksOptions, runChunks } from './commands/chunks.js'
 import { type DemoOptions, runDemo } from './commands/demo.js'
+import { addDiff } from './commands/diff.js'
 import { type HeapsOptions, runHeaps } from './commands/heaps.js'
 import { type LimitOptions, runLimit } from './commands/limit.js'
 import { type MapsOptions, runMaps } from './commands/maps.js'
@@ -163,6 +164,9 @@ function program(): Command {
     exitCode = code
   })
   addSnapshot(root, (code) => {
+    exitCode = code
+  })
+  addDiff(root, (code) => {
     exitCode = code
   })
   addControlCommands(root)
