@@ -1,6 +1,6 @@
 // TARGET ADDRESS on the command line: the target first, and last an address: 0xHEX, arena:N, or a variable of libc.
 import { type Address, address } from '../memory/address.js'
-import type { TargetSession } from '../session/open-session.js'
+import type { InspectedSession } from '../session/inspected-session.js'
 import type { TargetChoice } from '../target/open.js'
 import { CommandError, UsageError } from './exit.js'
 import { chooseTarget, type TargetOptions } from './target-arguments.js'
@@ -22,23 +22,20 @@ export function chooseWithAddress(
 }
 
 /** The address that `text` names in the target. Throws CommandError. */
-export async function addressOf(session: TargetSession, text: string): Promise<Address> {
+export async function addressOf(session: InspectedSession, text: string): Promise<Address> {
   const number = /^(?:0x)?([0-9a-f]{1,16})$/i.exec(text)
   if (number && (text.startsWith('0x') || /^\d/.test(text))) return address(BigInt(`0x${number[1]}`))
   const arena = /^arena:(\d+)$/.exec(text)
   if (arena) {
-    const found = session.measurement.malloc?.model.arenas[Number(arena[1])]
-    if (found) return found.address
+    const found = session.report.heap?.arenas[Number(arena[1])]
+    if (found) return address(BigInt(found.address))
     throw new CommandError(`there is no arena ${arena[1]}`, 'arena-inspect arenas lists them')
   }
-  const symbols = await session.symbols?.addressesOf([text.replace(/^&/, '')])
-  const [found] = symbols?.values() ?? []
+  const [found] = (await session.addressesOf([text.replace(/^&/, '')])).values()
   if (found !== undefined) return found
-  const why = session.symbols?.warnings[0]
+  const why = session.symbolsProblem
   throw new CommandError(
-    why === undefined
-      ? `${text} is no address`
-      : `${text} is no address, or its symbol is not at hand: ${why}`,
+    why === null ? `${text} is no address` : `${text} is no address, or its symbol is not at hand: ${why}`,
     'give 0xHEX, arena:N, or a variable of libc such as main_arena',
   )
 }

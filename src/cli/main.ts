@@ -8,12 +8,14 @@ import { addBatch } from './commands/batch.js'
 import { type BinsOptions, runBins } from './commands/bins.js'
 import { type ChunksOptions, runChunks } from './commands/chunks.js'
 import { type DemoOptions, runDemo } from './commands/demo.js'
+import { addDiff } from './commands/diff.js'
 import { type FindOptions, runFind, withFindOptions } from './commands/find.js'
 import { type HeapsOptions, runHeaps } from './commands/heaps.js'
 import { type LimitOptions, runLimit } from './commands/limit.js'
 import { type MapsOptions, runMaps } from './commands/maps.js'
 import { runOpen } from './commands/open.js'
 import { type ReportOptions, runReport, withReportOptions } from './commands/report.js'
+import { addSnapshot } from './commands/snapshot.js'
 import { runStats, type StatsOptions } from './commands/stats.js'
 import { runThreads, type ThreadsOptions } from './commands/threads.js'
 import { addTrace } from './commands/trace.js'
@@ -179,6 +181,8 @@ function program(): Command {
   addBatch(root, end)
   addWatch(root)
   addTrace(root, end)
+  addSnapshot(root, end)
+  addDiff(root, end)
   addControlCommands(root)
   withReportOptions(root.command('demo'))
     .description('makes the sample incident, takes its core and opens it')

@@ -3,7 +3,9 @@ import type { Command } from 'commander'
 import type { RuleSettings } from '../findings/thresholds.js'
 import type { ArenaGlimpse, HeapProgress } from '../malloc/read-heap-model.js'
 import { hex } from '../memory/address.js'
+import type { InspectedSession } from '../session/inspected-session.js'
 import { openSession, type SessionOptions, type TargetSession } from '../session/open-session.js'
+import { openAny } from '../snapshot/open-any.js'
 import { parseEndpoint } from '../target/gdb/remote/endpoint.js'
 import type { TargetChoice } from '../target/open.js'
 import { TargetError } from '../target/target.js'
@@ -59,7 +61,10 @@ export function chooseTarget(
     throw new UsageError('--stop is for live processes: a core does not move', 'name one with --pid N')
   const [path, ...rest] = positional
   if (path === undefined)
-    throw new UsageError('name a core file, --pid N or --gdb-remote HOST:PORT', 'see arena-inspect --help')
+    throw new UsageError(
+      'name a core file, a snapshot, --pid N or --gdb-remote HOST:PORT',
+      'see arena-inspect --help',
+    )
   const sysroot = options.sysroot === undefined ? {} : { sysroot: options.sysroot }
   return { choice: { kind: 'core', path, ...sysroot }, rest }
 }
@@ -112,6 +117,24 @@ export async function open(
   options: TargetOptions,
   events?: OpeningEvents,
 ): Promise<TargetSession> {
+  return opened(openSession, choice, options, events)
+}
+
+/** The same, also of snapshots and saved reports. */
+export async function openSaved(
+  choice: TargetChoice,
+  options: TargetOptions,
+  events?: OpeningEvents,
+): Promise<InspectedSession> {
+  return opened(openAny, choice, options, events)
+}
+
+async function opened<S>(
+  opener: (choice: TargetChoice, options: SessionOptions) => Promise<S>,
+  choice: TargetChoice,
+  options: TargetOptions,
+  events?: OpeningEvents,
+): Promise<S> {
   const shown = new Progress('reading arenas')
   const unpacking = new Progress('unpacking, MiB')
   const gdb = options.gdb === false ? { useGdb: false } : { gdbPath: options.gdb }
@@ -119,7 +142,7 @@ export async function open(
     ? { transcript: (direction: string, line: string) => say(`gdb ${direction} ${line}`) }
     : {}
   try {
-    return await openSession(choice, {
+    return await opener(choice, {
       stop: options.stop === true,
       rules: options.rules,
       ...gdb,

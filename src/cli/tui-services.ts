@@ -6,8 +6,9 @@ import { predictTrim, trim } from '../control/trim.js'
 import { precheck, type VisitOptions } from '../control/visit.js'
 import { bytesText, countText } from '../format/sizes.js'
 import type { Report } from '../report/report.js'
+import type { InspectedSession } from '../session/inspected-session.js'
 import { NO_GLIBC } from '../session/measure.js'
-import type { TargetSession } from '../session/open-session.js'
+import { TargetSession } from '../session/open-session.js'
 import { renderJson } from '../views/json/render-json.js'
 import { renderMarkdown } from '../views/text/render-markdown.js'
 import { renderText } from '../views/text/render-text.js'
@@ -40,7 +41,7 @@ function write(report: Report, format: string, file: string): string {
 }
 
 /** The services of a TUI over `session`, which is there once the target was opened. */
-export function tuiServices(session: () => TargetSession | null, gdbPath: string): TuiServices {
+export function tuiServices(session: () => InspectedSession | null, gdbPath: string): TuiServices {
   return {
     exportReport: async (report, format, file) => write(report, format, file),
     async prepare(wish) {
@@ -56,9 +57,9 @@ export function tuiServices(session: () => TargetSession | null, gdbPath: string
 
 const STANDS_STILL = 'The process stands still for some hundredths of a second meanwhile.'
 
-async function prepare(session: TargetSession | null, wish: Wish, gdbPath: string): Promise<Prepared> {
-  const malloc = session?.measurement.malloc
-  if (!session || !malloc) throw new Error(NO_GLIBC)
+async function prepare(session: InspectedSession | null, wish: Wish, gdbPath: string): Promise<Prepared> {
+  const malloc = session instanceof TargetSession ? session.measurement.malloc : null
+  if (!(session instanceof TargetSession) || !malloc) throw new Error(NO_GLIBC)
   const controlled = { target: session.target, malloc }
   await precheck(controlled, false)
   const visit: VisitOptions = { retrySeconds: RETRY_SECONDS, gdb: { gdbPath } }

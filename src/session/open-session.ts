@@ -1,13 +1,11 @@
 // Opens a target with what gdb knows of it, measures it, and answers what interactive views ask.
 import type { RuleSettings } from '../findings/thresholds.js'
-import { countText } from '../format/sizes.js'
 import { type ChunkFacts, ChunkFactsIndex, type ChunkLink } from '../malloc/chunks/chunk-facts.js'
 import { ChunkIndex } from '../malloc/chunks/chunk-index.js'
 import { type ChunkBatch, type ChunkFilter, listChunks } from '../malloc/chunks/list-chunks.js'
 import type { HeapProgress } from '../malloc/read-heap-model.js'
 import type { Piece } from '../maps/categorize.js'
-import { type Address, address, hex, offset } from '../memory/address.js'
-import { permissionText, regionAt } from '../memory/region.js'
+import { type Address, address, offset } from '../memory/address.js'
 import { type SearchStep, searchMemory } from '../memory/search.js'
 import type { Report } from '../report/report.js'
 import { openSymbols, type SymbolsOptions } from '../target/gdb/open-symbols.js'
@@ -17,13 +15,15 @@ import { openTargetUnpacked, type TargetChoice } from '../target/open.js'
 import { type Frame, type Symbols, type Target, TargetError } from '../target/target.js'
 import type { UnpackProgress } from '../target/unpack/unpack-core.js'
 import { chunkText } from './chunk-text.js'
+import type { HeapRow, InspectedSession } from './inspected-session.js'
 import { type Measurement, measure } from './measure.js'
 import { measureHalted } from './measure-halted.js'
 import { measureStopped } from './measure-stopped.js'
 import { parseNeedle } from './needle.js'
+import { describePlace, nextMapped, stackNames } from './places.js'
 import { provisional } from './provisional.js'
 import { searchableSpans } from './searchable.js'
-import type { ChunkMark, Description, MemoryRead, Session } from './session.js'
+import type { ChunkMark, Description, MemoryRead } from './session.js'
 
 export interface SessionOptions extends Omit<SymbolsOptions, 'corePath'> {
   /** Called while arenas are measured. */
@@ -89,12 +89,18 @@ async function openEarly(
     if (done === 0) session.conclude(provisional(target, glimpses))
     await options.progress?.(done, known, glimpses)
   }
-  session.conclude(await measure(target, symbols, { progress, onlyInDoubt: options.gdbOnlyInDoubt === true }))
+  session.conclude(
+    await measure(target, symbols, {
+      progress,
+      rules: options.rules,
+      onlyInDoubt: options.gdbOnlyInDoubt === true,
+    }),
+  )
   return session
 }
 
 /** The Session over one Target; owns the target and its symbols until `close`. */
-export class TargetSession implements Session {
+export class TargetSession implements InspectedSession {
   readonly wordBytes: 8 | 4
   readonly isLive: boolean
   #now: Measurement
@@ -186,30 +192,17 @@ export class TargetSession implements Session {
   }
 
   async stacks(depth: number): Promise<ReadonlyMap<number, readonly string[]>> {
-    const frames = await this.symbols?.backtraces(depth)
-    return new Map([...(frames ?? [])].map(([tid, stack]) => [tid, stack.map(frameName)]))
+    return stackNames(await this.frames(depth))
   }
 
   describe(at: Address): Description {
-    const piece = regionAt(this.#now.pieces, at)
-    if (!piece) return { lines: [`${hex(at)} is not mapped`], regionStart: null }
-    const lines: string[] = []
     const { malloc } = this.#now
     const facts = this.#factsAt(at)
-    if (malloc && facts) lines.push(chunkText(facts, at, malloc))
-    const mmapped = malloc?.model.mmapped.found.find(
-      ({ address: start, bytes }) => at >= start && at < start + BigInt(bytes),
-    )
-    if (mmapped) lines.push(`mmapped chunk ${hex(mmapped.address)}, ${countText(mmapped.bytes)} bytes`)
-    const arena = malloc?.model.arenas.find(
-      ({ address: start }) => at >= start && at < start + BigInt(malloc.layout.arena.sizeBytes),
-    )
-    if (arena) lines.push(`malloc_state of arena ${arena.index}, ${hex(arena.address)}`)
-    const { region } = piece
-    const name = region.path === null ? 'anonymous memory' : region.path
-    const place = region.path?.startsWith('/') ? ` + ${hex(at - region.start + region.fileOffset)}` : ''
-    lines.push(`${piece.category}: ${name}${place} ${permissionText(region.permissions)}`)
-    return { lines, regionStart: region.start }
+    const states = (malloc?.model.arenas ?? []).map(({ index, address: start }) => {
+      return { index, address: start, bytes: malloc!.layout.arena.sizeBytes }
+    })
+    const mmapped = malloc?.model.mmapped.found ?? []
+    return describePlace(at, this.#now.pieces, facts && chunkText(facts, at, malloc!), mmapped, states)
   }
 
   linkAt(at: Address): ChunkLink | null {
@@ -224,11 +217,24 @@ export class TargetSession implements Session {
   }
 
   nextMapped(at: Address, direction: 1 | -1): Address | null {
-    const regions = this.target.regions()
-    if (regionAt(regions, at)) return at
-    if (direction === 1) return regions.find((region) => region.start > at)?.start ?? null
-    const below = regions.findLast((region) => region.end <= at)
-    return below ? offset(below.end, -1) : null
+    return nextMapped(this.target.regions(), at, direction)
+  }
+
+  heaps(): readonly HeapRow[] {
+    const arenas = this.#now.malloc?.model.arenas ?? []
+    return arenas.flatMap(({ index, heaps }) => heaps.map((heap) => ({ arena: index, ...heap })))
+  }
+
+  async addressesOf(names: readonly string[]): Promise<ReadonlyMap<string, Address>> {
+    return (await this.symbols?.addressesOf(names)) ?? new Map()
+  }
+
+  get symbolsProblem(): string | null {
+    return this.symbols?.warnings[0] ?? null
+  }
+
+  async frames(depth: number): Promise<ReadonlyMap<number, readonly Frame[]>> {
+    return (await this.symbols?.backtraces(depth)) ?? new Map()
   }
 
   async close(): Promise<void> {
@@ -255,8 +261,4 @@ function holderOf(target: Target, gdbPath: string | undefined): Promise<Holder> 
   if (target.kind !== 'live' || target.pid === null)
     throw new TargetError('only a live process can be stopped', 'leave out --stop')
   return Holder.open(target.pid, gdbPath)
-}
-
-function frameName({ functionName, pc }: Frame): string {
-  return functionName ?? hex(pc)
 }

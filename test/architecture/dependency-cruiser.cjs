@@ -14,9 +14,11 @@ const MAY_IMPORT = {
   findings: ['malloc/', 'maps/', 'target/target\\.ts'],
   report: ['findings/', 'malloc/', 'maps/', 'memory/', 'target/target\\.ts'],
   session: ['memory/', 'target/', 'malloc/', 'maps/', 'findings/', 'report/'],
-  'views/text': ['report/', 'findings/', 'maps/', 'memory/', 'trace/', 'watch/'],
-  'views/json': ['report/', 'trace/', 'watch/'],
-  'views/html': ['report/', 'findings/', 'maps/', 'memory/', 'trace/', 'watch/'],
+  diff: ['report/', 'findings/', 'maps/', 'malloc/'],
+  snapshot: ['memory/', 'target/', 'malloc/', 'maps/', 'report/', 'session/'],
+  'views/text': ['report/', 'findings/', 'maps/', 'memory/', 'trace/', 'watch/', 'diff/'],
+  'views/json': ['report/', 'trace/', 'watch/', 'diff/'],
+  'views/html': ['report/', 'findings/', 'maps/', 'memory/', 'trace/', 'watch/', 'diff/'],
   'views/tui': ['report/', 'findings/', 'maps/', 'memory/', 'session/session\\.ts'],
 }
 
@@ -40,7 +42,7 @@ module.exports = {
     {
       name: 'pure-rooms-do-no-io',
       severity: 'error',
-      from: { path: '^src/(format|memory|malloc|maps|findings|report|views/text|views/json)/' },
+      from: { path: '^src/(format|memory|malloc|maps|findings|report|diff|views/text|views/json)/' },
       to: { dependencyTypes: ['core'] },
     },
     {

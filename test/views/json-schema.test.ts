@@ -11,6 +11,7 @@ import { fakeTrace } from '../fakes/trace.js'
 import { arenaInspect, startArenaInspect } from '../support/command.js'
 import { mapperProgram, startMapper } from '../support/mapper.js'
 import { compile, gcore, ROOT, scratch, start } from '../support/programs.js'
+import { loaderSchema } from '../support/report-schema.js'
 import { waitUntil } from '../support/wait-until.js'
 
 t.setTimeout(300_000)
@@ -76,6 +77,13 @@ t.test('the published schemas are those of the types', async (t) => {
   const page = readFileSync(join(ROOT, 'docs/json.md'), 'utf8')
   for (const file of readdirSync(join(ROOT, 'docs/schemas')))
     t.match(page, `schemas/${file}`, 'docs/json.md names it')
+})
+
+t.test('the schema that saved reports are checked by is the published one, made strict', async (t) => {
+  const file = join(ROOT, 'src/report/report-schema.json')
+  const text = `${JSON.stringify(loaderSchema(schemaOf('report-1', false) as Parameters<typeof loaderSchema>[0]))}\n`
+  if (process.env.UPDATE_SCHEMAS) writeFileSync(file, text)
+  t.ok(existsSync(file) && readFileSync(file, 'utf8') === text, 'run with UPDATE_SCHEMAS=1')
 })
 
 t.test('reports of a live process, a core, a stopped process, and of what is no glibc heap', async (t) => {

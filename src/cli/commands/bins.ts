@@ -5,10 +5,11 @@ import type { MallocState } from '../../malloc/read-heap-model.js'
 import { hex } from '../../memory/address.js'
 import type { MemorySource } from '../../memory/memory-source.js'
 import { PageCache } from '../../memory/page-cache.js'
+import { TargetSession } from '../../session/open-session.js'
 import { plainTable } from '../../views/text/plain-table.js'
 import { wholeNumber } from '../byte-count.js'
 import type { BinRow, BinsDocument } from '../documents/reading.js'
-import { EXIT, type ExitCode } from '../exit.js'
+import { CommandError, EXIT, type ExitCode } from '../exit.js'
 import { output, outputJson } from '../finish.js'
 import type { TargetOptions } from '../target-arguments.js'
 import { say } from '../terminal.js'
@@ -22,13 +23,19 @@ export interface BinsOptions extends TargetOptions {
 export async function runBins(targets: readonly string[], options: BinsOptions): Promise<ExitCode> {
   const only = options.arena === undefined ? null : wholeNumber(options.arena, '--arena')
   let damaged = false
-  const code = await withMalloc(targets, options, ({ target, report }, malloc) => {
-    const lists = arenaLists(target.memory, malloc, only)
+  const code = await withMalloc(targets, options, (session) => {
+    const malloc = session instanceof TargetSession ? session.measurement.malloc : null
+    if (!(session instanceof TargetSession) || !malloc)
+      throw new CommandError(
+        'free lists are followed in memory, which a snapshot or a saved report has not',
+        'run this command on the core or the process; arena-inspect chunks lists the free chunks of a snapshot',
+      )
+    const lists = arenaLists(session.target.memory, malloc, only)
     for (const what of lists.damage) say(what)
     damaged = lists.damage.length > 0
     const rows = only === null ? [...lists.rows, ...tcacheRows(malloc)] : lists.rows
     if (options.json) {
-      const { complete } = report
+      const { complete } = session.report
       const { damage } = lists
       const document: BinsDocument = { schema: 'arena-inspect-bins/1', complete, bins: rows, damage }
       outputJson(document)

@@ -5,7 +5,6 @@ import {
   type ChunkBatch,
   type ChunkFilter,
   type ChunkState,
-  listChunks,
 } from '../../malloc/chunks/list-chunks.js'
 import { byteCount, wholeNumber } from '../byte-count.js'
 import type { ExitCode } from '../exit.js'
@@ -36,8 +35,8 @@ export async function runChunks(targets: readonly string[], options: ChunksOptio
   const limit = options.limit === undefined ? Number.POSITIVE_INFINITY : wholeNumber(options.limit, '--limit')
   const isJson = options.json === true || options.format === 'ndjson'
   const row = isJson ? jsonRow : textRow
-  return withMalloc(targets, options, async ({ target }, { model, layout }) => {
-    const batches = listChunks(target.memory, layout, model, filter)
+  return withMalloc(targets, options, async (session) => {
+    const batches = session.chunkBatches(filter)
     if (!isJson) await write(HEADER)
     let left = limit
     for (const batch of options.sort === 'size' ? [largest(batches, limit)] : batches) {

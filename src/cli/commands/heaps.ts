@@ -3,7 +3,7 @@ import { countText } from '../../format/sizes.js'
 import { hex } from '../../memory/address.js'
 import { plainTable } from '../../views/text/plain-table.js'
 import type { HeapsDocument } from '../documents/reading.js'
-import type { ExitCode } from '../exit.js'
+import { CommandError, type ExitCode } from '../exit.js'
 import { output, outputJson } from '../finish.js'
 import type { TargetOptions } from '../target-arguments.js'
 import { withMalloc } from '../with-malloc.js'
@@ -13,12 +13,16 @@ export interface HeapsOptions extends TargetOptions {
 }
 
 export async function runHeaps(targets: readonly string[], options: HeapsOptions): Promise<ExitCode> {
-  return withMalloc(targets, options, ({ report }, { model }) => {
-    const rows = model.arenas.flatMap((arena) =>
-      arena.heaps.map((heap) => ({ arena: arena.index, ...heap, address: hex(heap.address) })),
-    )
+  return withMalloc(targets, options, (session) => {
+    const heaps = session.heaps()
+    if (!heaps)
+      throw new CommandError(
+        'a saved report does not tell the heaps of an arena in full',
+        'run this command on the target or on a snapshot of it',
+      )
+    const rows = heaps.map((heap) => ({ ...heap, address: hex(heap.address) }))
     if (options.json) {
-      const { complete } = report
+      const { complete } = session.report
       const document: HeapsDocument = { schema: 'arena-inspect-heaps/1', complete, heaps: rows }
       outputJson(document)
     } else {

@@ -1,14 +1,16 @@
 // `arena-inspect maps`: where the address space goes, of a target or of a saved /proc/PID/maps file.
 import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
 import { categorize, type Piece } from '../../maps/categorize.js'
-import { type Grouping, groupRegions } from '../../maps/group-regions.js'
+import { type Grouping, type GroupRow, groupRegions } from '../../maps/group-regions.js'
 import { guessArenaClaims } from '../../maps/guess-arena-claims.js'
+import type { Report } from '../../report/report.js'
+import { SnapshotSession } from '../../snapshot/snapshot-session.js'
 import { parseMaps } from '../../target/live/proc-maps.js'
 import { groupedTable } from '../../views/text/maps-table.js'
 import type { MapsDocument } from '../documents/reading.js'
-import { EXIT, type ExitCode } from '../exit.js'
+import { CommandError, EXIT, type ExitCode } from '../exit.js'
 import { exitCodeOf, output, outputJson, sayWhatIsMissing } from '../finish.js'
-import { chooseWithProgram, open, type TargetOptions } from '../target-arguments.js'
+import { chooseWithProgram, openSaved, type TargetOptions } from '../target-arguments.js'
 
 export interface MapsOptions extends TargetOptions {
   readonly json?: boolean
@@ -30,9 +32,11 @@ export async function runMaps(targets: readonly string[], options: MapsOptions):
     show(pieces, true, options)
     return EXIT.done
   }
-  const session = await open(chooseWithProgram(targets, options), options)
+  const session = await openSaved(chooseWithProgram(targets, options), options)
   try {
-    show(session.measurement.pieces, session.report.complete, options)
+    const { complete } = session.report
+    if (session instanceof SnapshotSession && !session.hasPlaces) showSums(session.report, options)
+    else show(session.pieces, complete, options)
     sayWhatIsMissing(session.report)
     return exitCodeOf(session.report, null, options.strict === true)
   } finally {
@@ -41,9 +45,26 @@ export async function runMaps(targets: readonly string[], options: MapsOptions):
 }
 
 function show(pieces: readonly Piece[], complete: boolean, options: MapsOptions): void {
-  const { by } = options
-  const rows = groupRegions(pieces, by)
-  if (options.json) {
+  showRows(groupRegions(pieces, options.by), complete, options)
+}
+
+// A saved report has no more than the sums.
+function showSums({ maps, complete }: Report, options: MapsOptions): void {
+  if (options.by !== 'category')
+    throw new CommandError(
+      `a saved report has the address space by category only, not by ${options.by}`,
+      'run this command on the target or on a snapshot of it',
+    )
+  const rows = maps.categories.map(({ category, ...sums }) => ({ key: category, ...sums }))
+  showRows(
+    rows.sort((a, b) => b.virtualBytes - a.virtualBytes || (a.key < b.key ? -1 : 1)),
+    complete,
+    options,
+  )
+}
+
+function showRows(rows: readonly GroupRow[], complete: boolean, { by, json }: MapsOptions): void {
+  if (json) {
     const document: MapsDocument = { schema: 'arena-inspect-maps/1', complete, by, rows }
     outputJson(document)
   } else output(`${groupedTable(`By ${by}`, rows)}\n`)

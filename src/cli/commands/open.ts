@@ -1,10 +1,10 @@
 // The bare command: the TUI on a terminal, the text report otherwise.
 import type { Severity } from '../../findings/finding.js'
-import type { TargetSession } from '../../session/open-session.js'
+import type { InspectedSession } from '../../session/inspected-session.js'
 import { CommandError, EXIT, type ExitCode } from '../exit.js'
 import { exitCodeOf } from '../finish.js'
 import { judgementOf } from '../rule-arguments.js'
-import { chooseWithProgram, glimpse, open } from '../target-arguments.js'
+import { chooseWithProgram, glimpse, openSaved } from '../target-arguments.js'
 import { asciiWanted, colorWanted } from '../terminal.js'
 import { tuiServices } from '../tui-services.js'
 import { type ReportOptions, runReport } from './report.js'
@@ -20,12 +20,12 @@ export async function runOpen(targets: readonly string[], options: ReportOptions
   const { failOn, rules } = judgementOf(options)
   // Ink costs 300 ms to load: only here.
   const { runTui } = await import('../../views/tui/run-tui.js')
-  let opening: Promise<TargetSession> | null = null
-  let session: TargetSession | null = null
+  let opening: Promise<InspectedSession> | null = null
+  let session: InspectedSession | null = null
   try {
     const ended = await runTui(
       ({ signal, progress, early }) => {
-        opening = open(
+        opening = openSaved(
           choice,
           { ...options, rules },
           {
@@ -64,7 +64,7 @@ export async function runOpen(targets: readonly string[], options: ReportOptions
 }
 
 async function codeOf(
-  opening: Promise<TargetSession> | null,
+  opening: Promise<InspectedSession> | null,
   failOn: Severity | null,
   strict: boolean,
 ): Promise<ExitCode> {
@@ -73,6 +73,6 @@ async function codeOf(
 }
 
 // Null when there is no session (any more): the user left first, or opening failed and was told already.
-function sessionOf(opening: Promise<TargetSession> | null): Promise<TargetSession | null> {
+function sessionOf(opening: Promise<InspectedSession> | null): Promise<InspectedSession | null> {
   return opening === null ? Promise.resolve(null) : opening.catch(() => null)
 }

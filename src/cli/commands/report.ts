@@ -9,7 +9,7 @@ import { exitCodeOf, output, sayWhatIsMissing } from '../finish.js'
 import { judgementOf, type RuleOptions, withRuleOptions } from '../rule-arguments.js'
 import {
   chooseWithProgram,
-  open,
+  openSaved,
   type TargetOptions,
   withStopOption,
   withTargetOptions,
@@ -42,7 +42,7 @@ export function withReportOptions(command: Command): Command {
 export async function runReport(targets: readonly string[], options: ReportOptions): Promise<ExitCode> {
   const { failOn, rules } = judgementOf(options)
   if (options.explain !== undefined) return runExplain(options.explain, options.output, rules)
-  const session = await open(chooseWithProgram(targets, options), { ...options, rules })
+  const session = await openSaved(chooseWithProgram(targets, options), { ...options, rules })
   try {
     const { report } = session
     output(written(report, options), options.output)

@@ -20,9 +20,9 @@ export interface ThreadsOptions extends TargetOptions {
 
 export async function runThreads(targets: readonly string[], options: ThreadsOptions): Promise<ExitCode> {
   const depth = wholeNumber(options.frames, '--frames')
-  return withMalloc(targets, options, async ({ report, symbols }) => {
-    const stacks =
-      depth > 0 && symbols ? await symbols.backtraces(depth) : new Map<number, readonly Frame[]>()
+  return withMalloc(targets, options, async (session) => {
+    const { report } = session
+    const stacks = depth > 0 ? await session.frames(depth) : new Map<number, readonly Frame[]>()
     const { threads } = report.heap!
     if (options.json) {
       const rows = threads.map((thread) => ({

@@ -1,7 +1,8 @@
 // `arena-inspect x`: memory of a target as gdb's x prints it, with symbols and chunk marks.
 import { type Address, hex, offset } from '../../memory/address.js'
-import type { TargetSession } from '../../session/open-session.js'
+import type { InspectedSession } from '../../session/inspected-session.js'
 import type { ChunkMark } from '../../session/session.js'
+import { SnapshotSession } from '../../snapshot/snapshot-session.js'
 import { renderHex } from '../../views/text/hex-dump.js'
 import { plainTable } from '../../views/text/plain-table.js'
 import { renderWords, wordsPerLine } from '../../views/text/words-dump.js'
@@ -9,7 +10,7 @@ import { addressOf, chooseWithAddress } from '../address-arguments.js'
 import type { ChunksDump, HexDump, WordsDump } from '../documents/reading.js'
 import { CommandError, EXIT, type ExitCode, UsageError } from '../exit.js'
 import { output, outputJson } from '../finish.js'
-import { open, type TargetOptions } from '../target-arguments.js'
+import { openSaved, type TargetOptions } from '../target-arguments.js'
 import { say } from '../terminal.js'
 
 export interface XOptions extends TargetOptions {
@@ -33,7 +34,7 @@ export async function runX(positional: readonly string[], options: XOptions): Pr
   }
   const example = 'arena-inspect x core.6 0x7f8f98000020 --count 40'
   const { choice, where } = chooseWithAddress(positional, options, example)
-  const session = await open(choice, options)
+  const session = await openSaved(choice, options)
   try {
     return await dump(session, await addressOf(session, where), count, options)
   } finally {
@@ -42,20 +43,32 @@ export async function runX(positional: readonly string[], options: XOptions): Pr
 }
 
 async function dump(
-  session: TargetSession,
+  session: InspectedSession,
   start: Address,
   count: number,
   options: XOptions,
 ): Promise<ExitCode> {
   const unit = options.as === 'hex' ? 1 : session.wordBytes
   const length = count * unit
+  const isSaved = session instanceof SnapshotSession
+  if (isSaved && options.as === 'chunks') {
+    chunks(
+      session,
+      start,
+      length,
+      options.json ? { schema: 'arena-inspect-x/1', address: hex(start), fault: null } : null,
+    )
+    return EXIT.done
+  }
   const memory = session.read(start, length)
   const missing = memory.known.indexOf(0)
   const readable = missing < 0 ? length : missing
   if (readable < unit)
     throw new CommandError(
       memory.fault ?? 'nothing can be read there',
-      'arena-inspect maps lists what is mapped',
+      isSaved
+        ? 'run this command on the target; on a snapshot --as chunks works without'
+        : 'arena-inspect maps lists what is mapped',
     )
   const head: Head = {
     schema: 'arena-inspect-x/1',
@@ -79,7 +92,7 @@ async function dump(
 }
 
 async function words(
-  session: TargetSession,
+  session: InspectedSession,
   start: Address,
   bytes: Uint8Array,
   head: Head | null,
@@ -124,7 +137,7 @@ function markText({ state, address: at, sizeBytes, arenaIndex }: ChunkMark): str
   return `${what} ${hex(at)}, ${sizeBytes} bytes, arena ${arenaIndex}`
 }
 
-function chunks(session: TargetSession, start: Address, length: number, head: Head | null): void {
+function chunks(session: InspectedSession, start: Address, length: number, head: Head | null): void {
   const found = session.chunksIn(start, offset(start, length))
   if (head) {
     const rows = found.map((chunk) => ({ ...chunk, address: hex(chunk.address) }))

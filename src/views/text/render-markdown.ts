@@ -1,15 +1,13 @@
 // The report for a ticket: Markdown (GitHub's), the verdict in the first lines, nothing of the target but as text.
 import type { Evidence, Finding } from '../../findings/finding.js'
-import { printable } from '../../format/printable.js'
 import { bytesText, countText, percentOf, percentText } from '../../format/sizes.js'
 import type { Report, ReportHeapModel } from '../../report/report.js'
 import { rulesText } from '../../report/rules-text.js'
 import { stopText } from '../../report/stop-text.js'
+import { code, plain, markdownTable as table } from './markdown.js'
 
 const MOST_ARENAS = 16
 const MOST_ANOMALIES = 20
-
-type Align = 'left' | 'right'
 
 /** The whole report; ends with a newline. */
 export function renderMarkdown(report: Report): string {
@@ -174,36 +172,4 @@ function heapParts({ arenas, totals, mmapped, anomalies }: ReportHeapModel): str
 
 function exact(bytes: number | null): string {
   return bytes === null ? 'unknown' : `${bytesText(bytes)} (${countText(bytes)} bytes)`
-}
-
-function table(
-  columns: readonly (readonly [title: string, align: Align])[],
-  rows: readonly (readonly string[])[],
-): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
-  return [
-    line(columns.map(([title]) => title)),
-    line(columns.map(([, align]) => (align === 'right' ? '---:' : '---'))),
-    ...rows.map(line),
-  ].join('\n')
-}
-
-/** Text that Markdown shows as it is: no markup, no HTML, no link, nobody is called by `@name`. */
-function plain(text: string): string {
-  return printable(text)
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('@', '&#64;')
-    .replaceAll('://', '&#58;//')
-    .replaceAll(/\bwww\./gi, (www) => `${www.slice(0, 3)}&#46;`)
-    .replaceAll(/[\\`*_{}[\]>#|~!]/g, '\\$&')
-}
-
-/** A code span, also in a table. */
-function code(text: string): string {
-  const shown = printable(text).replaceAll('|', '\\|')
-  const longest = Math.max(0, ...[...shown.matchAll(/`+/g)].map(([ticks]) => ticks.length))
-  const fence = '`'.repeat(longest + 1)
-  const pad = longest > 0 || shown === '' || shown.startsWith(' ') ? ' ' : ''
-  return `${fence}${pad}${shown}${pad}${fence}`
 }

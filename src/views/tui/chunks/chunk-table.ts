@@ -1,5 +1,6 @@
 // Millions of chunks in columns: nine bytes each, appended batch by batch, read row by row.
 import { type Address, address } from '../../../memory/address.js'
+import { HIGH_HALF, halvesOf, LOW_HALF } from '../../../memory/word-halves.js'
 import type { ChunkBatch } from '../../../session/session.js'
 
 const BLOCK_ROWS = 1 << 16
@@ -41,19 +42,21 @@ export class ChunkTable {
 
   append(batch: ChunkBatch): void {
     // Halves of the addresses: their differences are exact without a BigInt per chunk.
-    const halves = new Uint32Array(batch.addresses.buffer, batch.addresses.byteOffset, batch.count * 2)
+    const halves = halvesOf(batch.addresses)
     let run = this.#runs.at(-1)
     let low = run ? Number(run.base & 0xffff_ffffn) : 0
     let high = run ? Number(run.base >> 32n) : 0
     for (let at = 0; at < batch.count; at++) {
-      let away = (halves[2 * at + 1]! - high) * 0x1_0000_0000 + (halves[2 * at]! - low)
+      const lowHalf = halves[2 * at + LOW_HALF]!
+      const highHalf = halves[2 * at + HIGH_HALF]!
+      let away = (highHalf - high) * 0x1_0000_0000 + (lowHalf - low)
       const goesOn =
         run?.arena === batch.arenas[at] && away > this.#last && away % UNIT === 0 && away / UNIT <= MOST_UNITS
       if (!goesOn) {
         run = { first: this.#count, base: batch.addresses[at]!, arena: batch.arenas[at]! }
         this.#runs.push(run)
-        low = halves[2 * at]!
-        high = halves[2 * at + 1]!
+        low = lowHalf
+        high = highHalf
         away = 0
       }
       this.#last = away

@@ -1,4 +1,5 @@
 // What the pages of one heap hold: bytes of live, cached, free and other chunks, in cells of some pages.
+import { HIGH_HALF, halvesOf, LOW_HALF } from '../../../memory/word-halves.js'
 import { CHUNK_STATES, type ChunkBatch, type ChunkState } from '../../../session/session.js'
 
 /** What a byte of a heap can be; `other` is headers, fenceposts, and what damage hides. */
@@ -50,9 +51,11 @@ export class HeapPages {
 
   /** Takes the chunks of `batch` that lie in the heap. */
   add(batch: ChunkBatch): void {
-    const halves = new Uint32Array(batch.addresses.buffer, batch.addresses.byteOffset, batch.count * 2)
+    const halves = halvesOf(batch.addresses)
     for (let row = 0; row < batch.count; row++) {
-      const from = (halves[2 * row + 1]! - this.#high) * 0x1_0000_0000 + (halves[2 * row]! - this.#low)
+      const from =
+        (halves[2 * row + HIGH_HALF]! - this.#high) * 0x1_0000_0000 +
+        (halves[2 * row + LOW_HALF]! - this.#low)
       if (from < 0 || from >= this.sizeBytes || batch.arenas[row]! < 0) continue
       this.#addChunk(from, batch.sizes[row]!, USES[batch.states[row]!]!)
     }

@@ -1,0 +1,48 @@
+// Threads of two reports, put beside each other.
+import type { ReportThread } from '../report/report.js'
+import type { DiffThread } from './diff.js'
+import { growth } from './growth.js'
+
+/** By id in one process; of two processes all threads of one name are one row. */
+export function compareThreads(
+  a: readonly ReportThread[],
+  b: readonly ReportThread[],
+  sameProcess: boolean,
+): DiffThread[] {
+  const [before, after] = [grouped(a, sameProcess), grouped(b, sameProcess)]
+  return [...new Set([...before.keys(), ...after.keys()])].map((key) => {
+    const [from, to] = [before.get(key) ?? [], after.get(key) ?? []]
+    const { tid, name } = (to[0] ?? from[0])!
+    return {
+      presence: from.length === 0 ? 'new' : to.length === 0 ? 'gone' : 'both',
+      tid: sameProcess ? tid : null,
+      name,
+      threads: growth(from.length, to.length),
+      tcacheBytes: growth(cached(from), cached(to)),
+    }
+  })
+}
+
+function grouped(
+  threads: readonly ReportThread[],
+  sameProcess: boolean,
+): ReadonlyMap<number | string | null, readonly ReportThread[]> {
+  const groups = new Map<number | string | null, ReportThread[]>()
+  for (const thread of threads) {
+    const key = sameProcess ? thread.tid : thread.name
+    const group = groups.get(key)
+    if (group) group.push(thread)
+    else groups.set(key, [thread])
+  }
+  return groups
+}
+
+// A thread without a tcache that was found may have none, or one that was not found.
+function cached(threads: readonly ReportThread[]): number | null {
+  let sum = 0
+  for (const { tcache } of threads) {
+    if (!tcache) return null
+    sum += tcache.bytes
+  }
+  return sum
+}
