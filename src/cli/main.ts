@@ -7,6 +7,7 @@ import { type ArenasOptions, runArenas } from './commands/arenas.js'
 import { addBatch } from './commands/batch.js'
 import { type BinsOptions, runBins } from './commands/bins.js'
 import { type ChunksOptions, runChunks } from './commands/chunks.js'
+import { addCompletion } from './commands/completion.js'
 import { type DemoOptions, runDemo } from './commands/demo.js'
 import { addDiff } from './commands/diff.js'
 import { type FindOptions, runFind, withFindOptions } from './commands/find.js'
@@ -196,6 +197,7 @@ function program(): Command {
     .action(async (options: DemoOptions & ReportOptions) => {
       exitCode = await runDemo(options, (core) => runOpen([core], options))
     })
+  addCompletion(root)
   return root
 }
 

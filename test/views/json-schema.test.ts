@@ -34,6 +34,7 @@ const DOCUMENTS = {
   'verify-1': 'VerifyDocument',
   'trim-1': 'TrimDocument',
   'limit-1': 'LimitDocument',
+  'batch-1': 'BatchRow',
 } as const
 type Name = keyof typeof DOCUMENTS
 const NAMES = Object.keys(DOCUMENTS) as Name[]
@@ -99,8 +100,9 @@ t.test('reports of a live process, a core, a stopped process, and of what is no 
   }
   const of = async (name: Name, ...args: string[]) => {
     const { stdout, stderr, code } = await arenaInspect(args)
-    t.equal(code, 0, `${args.join(' ')}: ${stderr}`)
-    for (const one of name === 'chunk-1' ? stdout.trim().split('\n') : [stdout]) conforms(t, name, one)
+    t.equal(code, name === 'batch-1' ? 4 : 0, `${args.join(' ')}: ${stderr}`)
+    for (const one of name === 'chunk-1' || name === 'batch-1' ? stdout.trim().split('\n') : [stdout])
+      conforms(t, name, one)
     return stdout
   }
   for (const [command, name] of [
@@ -117,6 +119,9 @@ t.test('reports of a live process, a core, a stopped process, and of what is no 
   t.equal(ndjson, await of('chunk-1', 'chunks', core, '--json', '--limit', '500', '--sort', 'size'))
   for (const as of ['words', 'hex', 'chunks']) await of('x-1', 'x', core, 'arena:2', '--as', as, '--json')
   for (const place of ['arena:2', 'main_arena', '0x10']) await of('what-1', 'what', core, place, '--json')
+  const list = join(folder, 'list')
+  writeFileSync(list, `${core}\n/etc/passwd\n/no/such/file\n`)
+  await of('batch-1', 'batch', list, '-o', join(folder, 'reports'), '--rule-off', 'cpu-quota')
   await running.kill()
   const bare = compile('void _start(void) { __asm__ volatile("1: mov $34,%eax; syscall; jmp 1b"); }', [
     '-static',
@@ -144,6 +149,8 @@ t.test('what runs inside a process', async (t) => {
     ['verify-1', 'verify'],
     ['trim-1', 'trim', '--dry-run'],
     ['trim-1', 'trim'],
+    ['limit-1', 'limit', '--arena-max', '8', '--dry-run'],
+    ['limit-1', 'limit', '--arena-max', '8'],
   ] as const) {
     const { stdout, stderr, code } = await arenaInspect([...args, '--pid', pid, '--yes', '--json'])
     t.equal(code, 0, `${args.join(' ')}: ${stderr}`)
