@@ -1,4 +1,5 @@
-// npm run bench: the report of large cores beside header-walk, a C program that only touches every chunk header.
+// npm run bench: the report of large cores beside header-walk, a C program that only touches every chunk header,
+// and the TUI's frames beside those of an empty Ink app.
 // usage: npm run bench [-- SIZE...]; SIZE: s (0.4 GB core), m (2.8 GB), l (9.2 GB). Default: m l. Needs the room in TMPDIR.
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -7,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { benchTui } from './tui.mjs'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const SIZES = {
@@ -74,6 +76,8 @@ async function bench(size) {
     ]
     console.log(`  ${name.padEnd(32)}${cells.map((cell) => cell.padStart(9)).join('')}`)
   }
+  const reportMb = median(runs['arena-inspect report'].map(({ peakMb }) => peakMb))
+  await benchTui(cli, core, reportMb)
   rmSync(core)
 }
 

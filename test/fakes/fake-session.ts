@@ -316,7 +316,14 @@ class FakeMemory {
   chunkAt(at: bigint): ChunkMark | null {
     const index = this.arenaAt(at)
     if (index === null) return null
-    return this.chunks(index).find((c) => at < c.address + BigInt(c.sizeBytes)) ?? null
+    const chunks = this.chunks(index)
+    let low = 0
+    for (let high = chunks.length - 1; low < high; ) {
+      const middle = (low + high + 1) >> 1
+      if (chunks[middle]!.address <= at) low = middle
+      else high = middle - 1
+    }
+    return chunks[low] ?? null
   }
 
   /** Null: the word was not saved. */

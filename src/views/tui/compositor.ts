@@ -4,8 +4,11 @@ import { clipRow, widthOf } from './columns.js'
 import type { Size } from './tui-state.js'
 
 const ESC = '\x1b'
-/** Every control character but an SGR sequence: nothing else may reach the terminal inside a row. */
-const UNWANTED = new RegExp(`(${ESC}\\[[0-9;]*m)|[\\x00-\\x1f\\x7f-\\x9f]`, 'g')
+/** Controls, bidi ones too, but an SGR sequence: nothing else may reach the terminal inside a row. */
+const UNWANTED = new RegExp(
+  `(${ESC}\\[[0-9;]*m)|[\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069]`,
+  'g',
+)
 
 /** What stands for a character where the terminal shows only ASCII; one column for one. */
 const ASCII: Readonly<Record<string, string>> = {
@@ -40,10 +43,13 @@ const ASCII: Readonly<Record<string, string>> = {
   '≥': '>',
   '≤': '<',
 }
+/** One UTF-16 unit and one column each: no need to look for graphemes. */
+const PLAIN = new RegExp(`^[${ESC}\\x20-\\x7e·…←-↓▴▾×≥≤\\u2500-\\u25bc]*$`)
 const GRAPHEMES = new Intl.Segmenter('en', { granularity: 'grapheme' })
 
 /** `row` in ASCII, as wide as before. */
 export function asciiRow(row: string): string {
+  if (PLAIN.test(row)) return row.replace(/[^\0-~]/g, (character) => ASCII[character] ?? '?')
   let text = ''
   for (const { segment } of GRAPHEMES.segment(row))
     text += segment <= '~' ? segment : (ASCII[segment] ?? '?'.repeat(widthOf(segment)))

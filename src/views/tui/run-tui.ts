@@ -38,16 +38,17 @@ export async function runTui(open: SessionToOpen, options: TuiOptions): Promise<
     ascii: options.ascii === true,
     services: options.services ?? null,
   })
-  const opening =
-    typeof open === 'function'
-      ? open({
-          signal: leaving.signal,
-          progress: (progress) => run.showProgress(progress),
-          early: (session) => run.showEarly(session),
-        })
-      : Promise.resolve(open)
-  opening.catch(() => undefined)
+  const begin = typeof open === 'function' ? open : () => open
+  if (typeof open !== 'function') Promise.resolve(open).catch(() => undefined)
   const { InkScreen } = await loadInk()
+  // Reading the target keeps the process busy: not before the first frame is on the screen.
+  const opening = Promise.resolve().then(() =>
+    begin({
+      signal: leaving.signal,
+      progress: (progress) => run.showProgress(progress),
+      early: (session) => run.showEarly(session),
+    }),
+  )
   try {
     return await run.start((compositor, paint) => new InkScreen(compositor, options.stdin, paint), opening)
   } finally {

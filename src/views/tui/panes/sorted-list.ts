@@ -1,4 +1,5 @@
 // A pane's list: columns chosen by the width, a sort and a filter that are remembered, and only the rows on the screen.
+import { printable } from '../../../format/printable.js'
 import type { Report } from '../../../report/report.js'
 import type { Session } from '../../../session/session.js'
 import { cell, widthOf } from '../columns.js'
@@ -224,7 +225,8 @@ export function sortedList<Item extends object, Sort extends string>(
       const all = ordered(state, session)
       const { cursor, top, filter } = list(state)
       const size = bodySize(state)
-      if (all.length === 0) return filter === '' ? [] : ['', ` no row holds "${filter}" · / changes it`]
+      if (all.length === 0)
+        return filter === '' ? [] : ['', ` no row holds "${printable(filter)}" · / changes it`]
       const cells = widths(state)
       const rows = all.slice(top, top + page(state)).map((item, index) => {
         const earlier = state.before ? definition.earlier?.(item, state.before) : undefined
@@ -246,7 +248,7 @@ export function sortedList<Item extends object, Sort extends string>(
         return isSelected ? paint.selected(`▸${row}`) : ` ${row.trimEnd()}`
       })
       while (rows.length < page(state)) rows.push('')
-      const filtered = filter === '' ? '' : `/${filter}/ `
+      const filtered = filter === '' ? '' : `/${printable(filter)}/ `
       const place = `${filtered}${cursor + 1}/${all.length}`
       const detail = cell(definition.detail(all[cursor]!, state, session), size.columns - widthOf(place) - 3)
       return [paint.title(heading(state)), ...rows, ` ${detail} ${paint.dim(place)}`].slice(0, size.rows)
