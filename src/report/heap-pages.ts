@@ -1,5 +1,5 @@
 // What the pages of one heap hold: bytes of live, cached, free and other chunks, in cells of some pages.
-import { CHUNK_STATES, type ChunkBatch, type ChunkState } from '../../../session/session.js'
+import { CHUNK_STATES, type ChunkBatch, type ChunkState } from '../malloc/chunks/list-chunks.js'
 
 /** What a byte of a heap can be; `other` is headers, fenceposts, and what damage hides. */
 export const PAGE_USES = ['live', 'cached', 'free', 'top', 'other'] as const
