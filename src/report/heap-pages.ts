@@ -48,10 +48,10 @@ export class HeapPages {
     this.#high = Number(start >> 32n)
   }
 
-  /** Takes the chunks of `batch` that lie in the heap. */
-  add(batch: ChunkBatch): void {
+  /** Takes the chunks of `batch`, rows [first, end), that lie in the heap. */
+  add(batch: ChunkBatch, first = 0, end = batch.count): void {
     const halves = new Uint32Array(batch.addresses.buffer, batch.addresses.byteOffset, batch.count * 2)
-    for (let row = 0; row < batch.count; row++) {
+    for (let row = first; row < end; row++) {
       const from = (halves[2 * row + 1]! - this.#high) * 0x1_0000_0000 + (halves[2 * row]! - this.#low)
       if (from < 0 || from >= this.sizeBytes || batch.arenas[row]! < 0) continue
       this.#addChunk(from, batch.sizes[row]!, USES[batch.states[row]!]!)
