@@ -54,21 +54,33 @@ export function heapMaps(lister: ChunkLister): readonly HeapMap[] {
       .sort((a, b) => b.sizeBytes - a.sizeBytes)
       .slice(0, MOST_MAPS),
   )
-  return listed(arenas).flatMap((arena) => {
-    const pages = pagesOf(lister, arena)
-    return arena.heaps.map((heap, index) => {
-      const of = pages[index]!
-      return {
-        arena: arena.index,
-        heap: index,
-        address: heap.address,
-        sizeBytes: heap.sizeBytes,
-        uses: of.uses(0, heap.sizeBytes),
-        chunks: of.chunks(0, heap.sizeBytes),
-        cells: largest.has(heap) ? cellsOf(of) : null,
-      }
-    })
-  })
+  const chosen = listed(arenas)
+  const heaps = chosen.flatMap(({ index, heaps }) =>
+    heaps.map((heap, number) => {
+      const isMapped = largest.has(heap)
+      const pages = new HeapPages(
+        heap.address,
+        BigInt(heap.address),
+        heap.sizeBytes,
+        isMapped ? MOST_CELLS : 1,
+      )
+      return { arena: index, number, heap, pages, isMapped }
+    }),
+  )
+  const sorted = heaps.map(({ pages }) => pages).sort((a, b) => (a.start < b.start ? -1 : 1))
+  // One listing of all costs less than one for each arena.
+  const filters = chosen.length === arenas.length ? [{}] : chosen.map(({ index }) => ({ arena: index }))
+  for (const filter of chosen.length === 0 ? [] : filters) {
+    for (const batch of lister.chunkBatches(filter)) addRuns(sorted, batch)
+  }
+  return heaps.map(({ arena, number, heap, pages, isMapped }) => ({
+    arena,
+    heap: number,
+    ...heap,
+    uses: pages.uses(0, heap.sizeBytes),
+    chunks: pages.chunks(0, heap.sizeBytes),
+    cells: isMapped ? cellsOf(pages) : null,
+  }))
 }
 
 // The largest arenas, as many as have no more than MOST_CHUNKS chunks together; in the order of the ring.
@@ -94,15 +106,6 @@ function chunksIn(arena: ReportArena): number {
     : usedChunks + tcacheChunks + freeChunks
 }
 
-function pagesOf(lister: ChunkLister, { index, heaps }: ReportArena): readonly HeapPages[] {
-  const pages = heaps.map(
-    ({ address, sizeBytes }) => new HeapPages(`${index} ${address}`, BigInt(address), sizeBytes),
-  )
-  const sorted = [...pages].sort((a, b) => (a.start < b.start ? -1 : 1))
-  for (const batch of lister.chunkBatches({ arena: index })) addRuns(sorted, batch)
-  return pages
-}
-
 // Chunks come in runs of one heap; each run is handed to its heap, so that many heaps cost no more than one.
 function addRuns(sorted: readonly HeapPages[], batch: ChunkBatch): void {
   const halves = new Uint32Array(batch.addresses.buffer, batch.addresses.byteOffset, batch.count * 2)
@@ -121,16 +124,13 @@ function addRuns(sorted: readonly HeapPages[], batch: ChunkBatch): void {
 }
 
 function cellsOf(pages: HeapPages): HeapCells {
-  let { cellBytes } = pages
-  while (Math.ceil(pages.sizeBytes / cellBytes) > MOST_CELLS) cellBytes *= 2
-  const cells = { live: [], cached: [], free: [], top: [], chunks: [] } as Record<
-    'live' | 'cached' | 'free' | 'top' | 'chunks',
-    number[]
-  >
+  const { cellBytes } = pages
+  const cells = { live: [] as number[], cached: [] as number[], free: [] as number[], top: [] as number[] }
+  const chunks: number[] = []
   for (let from = 0; from < pages.sizeBytes; from += cellBytes) {
     const uses = pages.uses(from, from + cellBytes)
     for (const use of ['live', 'cached', 'free', 'top'] as const) cells[use].push(uses[use])
-    cells.chunks.push(pages.chunks(from, from + cellBytes))
+    chunks.push(pages.chunks(from, from + cellBytes))
   }
-  return { cellBytes, ...cells }
+  return { cellBytes, ...cells, chunks }
 }

@@ -27,22 +27,23 @@ export type UseBytes = Readonly<Record<PageUse, number>>
 export class HeapPages {
   /** A power of two of pages. */
   readonly cellBytes: number
-  readonly #bytes: Uint32Array
+  readonly #bytes: Float64Array
   readonly #chunks: Uint32Array
   readonly #low: number
   readonly #high: number
 
-  /** `name` tells one heap of one report from another. */
+  /** `name` tells one heap of one report from another; cells are as small as `mostCells` allows. */
   constructor(
     readonly name: string,
     readonly start: bigint,
     readonly sizeBytes: number,
+    mostCells = MOST_CELLS,
   ) {
     let cellBytes = PAGE_BYTES
-    while (sizeBytes / cellBytes > MOST_CELLS) cellBytes *= 2
+    while (sizeBytes / cellBytes > mostCells) cellBytes *= 2
     this.cellBytes = cellBytes
     const cells = Math.ceil(sizeBytes / cellBytes)
-    this.#bytes = new Uint32Array(cells * PAGE_USES.length)
+    this.#bytes = new Float64Array(cells * PAGE_USES.length)
     this.#chunks = new Uint32Array(cells)
     this.#low = Number(start & 0xffff_ffffn)
     this.#high = Number(start >> 32n)

@@ -1,6 +1,6 @@
 // A report as one HTML file: the verdict, pictures of where the memory is, then tables of all of it.
 import { countText } from '../../format/sizes.js'
-import type { CategorySum } from '../../maps/categories.js'
+import { type CategorySum, RESERVATIONS } from '../../maps/categories.js'
 import type { Piece } from '../../maps/categorize.js'
 import type { HeapMap } from '../../report/heap-maps.js'
 import type { Report, ReportHeapModel } from '../../report/report.js'
@@ -8,12 +8,12 @@ import { type Html, html, htmlPage } from './page.js'
 import { arenaBars, arenaName } from './report/arena-bars.js'
 import { findingCards } from './report/finding-cards.js'
 import { ledgerSection } from './report/ledger-section.js'
-import { FILL_OF_CATEGORY } from './report/parts.js'
+import { FILL_OF_CATEGORY, type Fill } from './report/parts.js'
 import type { HeapFigure, ReportData, ReportTable, SizeColumns } from './report/report-data.js'
 import { REPORT_STYLE } from './report/report-style.js'
 import { bytesHtml } from './report/stacked-bar.js'
 import { tableHtml } from './report/table-html.js'
-import { reportTables } from './report/tables.js'
+import { reportTables, residentName } from './report/tables.js'
 import { figures, header, targetName, verdict } from './report/verdict.js'
 import { visible } from './report/visible-text.js'
 
@@ -44,7 +44,7 @@ export function renderReportHtml(facts: ReportFacts, script: string): string {
   const sections = [
     findingCards(report.findings),
     ledgerSection(report.ledger),
-    addressSpace(report.maps.categories),
+    addressSpace(report),
     arenaBars(report),
     heapMapsSection(data.heaps, report.heap),
     sizesSection(data.sizes, report.heap),
@@ -95,26 +95,47 @@ function contents(report: Report, tables: readonly ReportTable[]): Html {
           ['sizes', 'sizes'],
         ]
       : []),
-    ...tables.map(({ id, rowName }) => [id, `table of ${rowName[1]}`]),
+    ...tables.map(({ id }) => [id, TABLE_TEXTS[id]![0].toLowerCase()]),
     ...(report.problems.length > 0 ? [['notes', 'notes']] : []),
   ]
   return html`<nav aria-label="Contents"><ul>${links.map(([id, name]) => html`<li><a href="#${id}">${name}</a></li>`)}</ul></nav>`
 }
 
-function addressSpace(categories: readonly CategorySum[]): Html {
-  const shown = categories.filter(({ mappings }) => mappings > 0)
+function addressSpace(report: Report): Html {
+  const shown = report.maps.categories.filter(({ mappings }) => mappings > 0)
+  const bytesOf = (sums: readonly CategorySum[]) =>
+    sums.reduce((sum, { virtualBytes }) => sum + virtualBytes, 0)
+  const reserved = bytesOf(shown.filter(({ category }) => RESERVATIONS.has(category)))
+  // Where most is reserved, the rest could hardly be seen beside it.
+  const first = reserved * 2 > bytesOf(shown) ? 'committed' : 'space'
   const hasResident = shown.some(({ residentBytes }) => residentBytes !== null && residentBytes > 0)
+  const inRam = residentName(report)
+  const choices = [
+    ['space', 'all addresses'],
+    ['committed', 'without reservations'],
+    ...(hasResident ? [['resident', inRam]] : []),
+  ]
   return html`<section id="space"><h2>The address space</h2>
-<p class="soft">Each rectangle is a region, as large as its size; regions of one category are together. Heaps are split by what their chunks are. Hatched is reserved: addresses only, no memory.</p>
-<p class="controls" id="treemap-controls" hidden><span role="group" aria-label="What sizes mean"><button type="button" data-size="space" aria-pressed="true">all addresses</button><button type="button" data-size="committed" aria-pressed="false">without reservations</button>${hasResident ? html`<button type="button" data-size="resident" aria-pressed="false">in RAM</button>` : ''}</span></p>
+<p class="soft">Each rectangle is a region, as large as its size; regions of one category are together. Heaps are split by what their chunks are. Hatched is reserved: addresses only, no memory. A click shows the region in the table.</p>
+<p class="controls" id="treemap-controls" hidden><span role="group" aria-label="What sizes mean">${choices.map(([size, name]) => html`<button type="button" data-size="${size}" aria-pressed="${size === first}">${name}</button>`)}</span></p>
 <div id="treemap" role="img" aria-label="Map of the address space by category and region; the same regions are in the table of regions"></div>
-<ul class="legend" id="treemap-legend" hidden><li><i class="swatch f-live"></i>live</li><li><i class="swatch f-tcache"></i>tcache, fastbins</li><li><i class="swatch f-free"></i>free in bins</li><li><i class="swatch f-top"></i>top</li><li><i class="swatch f-overhead"></i>overhead</li><li><i class="swatch f-unknown"></i>heaps, not told apart</li></ul>
-<div class="scroll"><table><thead><tr><th>category</th><th class="number">mappings</th><th class="number">size</th><th class="number">in RAM</th></tr></thead>
+<ul class="legend" id="treemap-legend" hidden>${HEAP_LEGEND.map(([fill, name]) => html`<li><i class="swatch f-${fill}"></i>${name}</li>`)}</ul>
+<div class="scroll"><table class="sums"><thead><tr><th>category</th><th class="number">mappings</th><th class="number">size</th><th class="number">${inRam}</th></tr></thead>
 <tbody>${shown.map(
     ({ category, mappings, virtualBytes, residentBytes }) =>
       html`<tr><td>${swatchOf(category)}${category}</td><td class="number">${countText(mappings)}</td><td class="number">${bytesHtml(virtualBytes)}</td><td class="number">${bytesHtml(residentBytes)}</td></tr>`,
   )}</tbody></table></div></section>`
 }
+
+const HEAP_LEGEND: readonly (readonly [fill: Fill, name: string])[] = [
+  ['live', 'live'],
+  ['tcache', 'tcache, fastbins'],
+  ['free', 'free in bins'],
+  ['pinned', 'bins, pinned'],
+  ['top', 'top'],
+  ['overhead', 'overhead'],
+  ['unknown', 'heaps, not told apart'],
+]
 
 function swatchOf(category: CategorySum['category']): Html {
   const fill = FILL_OF_CATEGORY[category]

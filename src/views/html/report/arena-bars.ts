@@ -4,6 +4,7 @@ import type { Report, ReportArena } from '../../../report/report.js'
 import { type Html, html } from '../page.js'
 import type { Fill } from './parts.js'
 import { bytesHtml, type Part, stackedBar } from './stacked-bar.js'
+import { residentName } from './tables.js'
 
 const MOST_BARS = 128
 
@@ -33,13 +34,13 @@ const LEGEND: Readonly<Record<Basis, readonly (readonly [fill: Fill, name: strin
   ],
 }
 
-export function arenaBars({ heap, ledger }: Report): Html {
+export function arenaBars(report: Report): Html {
+  const { heap } = report
   if (!heap || heap.arenas.length === 0) return html``
   const { arenas } = heap
   const hasResident = arenas.some(({ resident }) => resident !== null)
-  const inRam = ledger?.basis === 'saved' ? 'saved pages' : 'in RAM'
   const choice = hasResident
-    ? html`<p class="controls" hidden><span role="group" aria-label="What the bars show"><button type="button" data-basis="resident" aria-pressed="true">${inRam}</button><button type="button" data-basis="held" aria-pressed="false">what malloc holds</button></span></p>`
+    ? html`<p class="controls" hidden><span role="group" aria-label="What the bars show"><button type="button" data-basis="resident" aria-pressed="true">${residentName(report)}</button><button type="button" data-basis="held" aria-pressed="false">what malloc holds</button></span></p>`
     : ''
   return html`<section id="arenas"><h2>${countText(arenas.length)} ${arenas.length === 1 ? 'arena' : 'arenas'}</h2>
 <p class="soft">The largest first, all on one scale; the share is what is in use of it, headers and tcaches included.${hasResident ? ' Trimmable is what lies in whole free pages, pinned the rest of what is free: live chunks hold those pages.' : ''}</p>

@@ -28,12 +28,12 @@ export function ledgerSection(ledger: Ledger | null): Html {
   return html`<section id="ledger"><h2>${title}</h2>
 <p class="soft">${ledger.basis === 'rss' ? 'Every byte of RSS is in one line.' : 'Every page that the kernel saved is in one line; a core does not tell which of them were in RAM.'}</p>
 <div class="ledger-bar">${stackedBar(lines, whole, `${title}: ${lines.map(({ name, bytes }) => `${name} ${percentText(percentOf(bytes, totalBytes))}`).join(', ')}`)}</div>
-<div class="scroll"><table class="ledger"><thead><tr><th>line</th><th class="number">size</th><th class="number">bytes</th><th class="number">share</th>${swaps ? html`<th class="number">swap</th>` : ''}</tr></thead>
+<div class="scroll"><table class="sums"><thead><tr><th>line</th><th class="number">size</th><th class="number exact">bytes</th><th class="number">share</th>${swaps ? html`<th class="number">swap</th>` : ''}</tr></thead>
 <tbody>${lines.map(
     ({ fill, name, bytes, swapBytes }) =>
-      html`<tr><td><i class="swatch f-${fill}"></i>${name}</td><td class="number">${bytesHtml(bytes)}</td><td class="number">${countText(bytes)}</td><td class="number">${percentText(percentOf(bytes, totalBytes))}</td>${swaps ? html`<td class="number">${swapBytes === 0 || swapBytes === null ? '' : bytesHtml(swapBytes)}</td>` : ''}</tr>`,
+      html`<tr><td><i class="swatch f-${fill}"></i>${name}</td><td class="number">${bytesHtml(bytes)}</td><td class="number exact">${countText(bytes)}</td><td class="number">${percentText(percentOf(bytes, totalBytes))}</td>${swaps ? html`<td class="number">${swapBytes === 0 || swapBytes === null ? '' : bytesHtml(swapBytes)}</td>` : ''}</tr>`,
   )}</tbody>
-<tfoot><tr><th scope="row">${ledger.basis === 'rss' ? 'RSS' : 'saved'}</th><td class="number">${bytesHtml(totalBytes)}</td><td class="number">${countText(totalBytes)}</td><td class="number">${percentText(percentOf(totalBytes, totalBytes))}</td>${swaps ? html`<td></td>` : ''}</tr></tfoot></table></div>
+<tfoot><tr><th scope="row">${ledger.basis === 'rss' ? 'RSS' : 'saved'}</th><td class="number">${bytesHtml(totalBytes)}</td><td class="number exact">${countText(totalBytes)}</td><td class="number">${percentText(percentOf(totalBytes, totalBytes))}</td>${swaps ? html`<td></td>` : ''}</tr></tfoot></table></div>
 ${besides(ledger)}</section>`
 }
 

@@ -27,7 +27,7 @@ section.verdict { margin-top: 1.25rem } .verdict p { margin: .2rem 0; max-width:
 code.fix { background: var(--ground); border: 1px solid var(--line); border-radius: 4px; padding: .1rem .4rem; user-select: all; overflow-wrap: anywhere }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .75rem; margin: 1rem 0 }
 .figures div { border: 1px solid var(--line); border-radius: 6px; padding: .6rem .9rem }
-.figures dt { color: var(--soft); font-size: .85rem } .figures dd { margin: 0 } .figures b { font-size: 1.35rem; font-weight: 600; font-variant-numeric: tabular-nums }
+.figures dt { color: var(--soft); font-size: .85rem } .figures dd { margin: 0 } .figures dd .soft { display: block; font-size: .85rem } .figures b { font-size: 1.35rem; font-weight: 600; font-variant-numeric: tabular-nums }
 nav ul { list-style: none; display: flex; flex-wrap: wrap; gap: .1rem 1rem; padding: 0; margin: 0; font-size: .9rem }
 .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 27rem), 1fr)); gap: 1rem; align-items: start; margin-top: .75rem }
 .card h3 { font-size: 1rem; line-height: 1.4; margin: 0 0 .5rem; overflow-wrap: anywhere } .card p { margin: .5rem 0; overflow-wrap: anywhere } .card.critical { grid-column: 1 / -1 }
@@ -37,22 +37,22 @@ nav ul { list-style: none; display: flex; flex-wrap: wrap; gap: .1rem 1rem; padd
 .bar { display: block; width: 100%; height: 1rem; background: none; print-color-adjust: exact; -webkit-print-color-adjust: exact }
 .bar rect { stroke: var(--ground); stroke-width: 1px; vector-effect: non-scaling-stroke }
 .estimate .bar { height: .6rem; max-width: 34rem } .then { fill: var(--f-live) } .then-maybe { fill: color-mix(in srgb, var(--f-live) 50%, var(--ground)) } .then-not { fill: var(--f-free) }
-.ledger-bar .bar { height: 2.4rem } table.ledger { margin-top: .75rem; max-width: 44rem; width: auto; min-width: min(100%, 36rem) } tfoot th, tfoot td { border-top: 2px solid var(--line); color: var(--ink) }
+.ledger-bar .bar { height: 2.4rem } table.sums { margin-top: .75rem; max-width: 44rem; width: auto; min-width: min(100%, 36rem) } tfoot th, tfoot td { border-top: 2px solid var(--line); color: var(--ink) }
 .legend { list-style: none; display: flex; flex-wrap: wrap; gap: .1rem 1.1rem; margin: .5rem 0; padding: 0; font-size: .85rem; color: var(--soft) }
 .arena-bars { list-style: none; padding: 0; margin: .5rem 0; display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 24rem), 1fr)); gap: .2rem 2rem }
 .arena-bars li { display: grid; grid-template-columns: 2.4rem 1fr 5.2rem 3.8rem; gap: .6rem; align-items: center; font-size: .85rem }
 .arena-bars .name, .arena-bars .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
 #treemap { margin: .25rem 0 .5rem } #treemap svg { display: block; width: 100%; height: auto; print-color-adjust: exact; -webkit-print-color-adjust: exact }
-#treemap rect { stroke: var(--ground); stroke-width: 1px } #treemap rect.category { fill: var(--raised); stroke: var(--line) } #treemap .region { cursor: pointer } #treemap .region.over rect { stroke: var(--ink); stroke-width: 2px }
+#treemap rect { stroke: none } #treemap rect.edge { fill: none; stroke: var(--ground); stroke-width: 1px } #treemap rect.category { fill: var(--raised); stroke: var(--line) } #treemap .region { cursor: pointer } #treemap .region.over rect.edge { stroke: var(--ink); stroke-width: 2px }
 #treemap text { font-size: 11px; fill: var(--on-fill); pointer-events: none } #treemap text.category { fill: var(--ink); font-weight: 600; font-size: 12px }
 #treemap text.on-dark { fill: #fff } #treemap text.on-ground { fill: var(--ink); paint-order: stroke; stroke: var(--ground); stroke-width: 3px }
 #treemap + .legend + .scroll, .table .rows { margin-top: .5rem }
 .heap-maps { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 17rem), 1fr)); gap: 1rem 1.25rem } figure { margin: 0 } figcaption { font-size: .85rem; display: flex; justify-content: space-between; gap: .5rem; white-space: nowrap; overflow: hidden }
-canvas { display: block; width: 100%; border: 1px solid var(--line); cursor: crosshair } .readout { font-size: .8rem; margin: .25rem 0 0; min-height: 2.6em; font-variant-numeric: tabular-nums }
+figure canvas { display: block; width: 100%; border: 1px solid var(--line); cursor: crosshair } .readout { font-size: .8rem; margin: .25rem 0 0; min-height: 2.6em; font-variant-numeric: tabular-nums }
 .m-1 { background: var(--m-1) } .m-2 { background: var(--m-2) } .m-3 { background: var(--m-3) } .m-4 { background: var(--m-4) } .m-free { background: var(--m-free) }
 :root { --m-free: color-mix(in srgb, var(--f-free) 38%, var(--ground)); --m-1: color-mix(in srgb, var(--f-live) 38%, var(--ground)); --m-2: color-mix(in srgb, var(--f-live) 60%, var(--ground)); --m-3: color-mix(in srgb, var(--f-live) 80%, var(--ground)); --m-4: var(--f-live) }
 .chart { border: 1px solid var(--line); border-radius: 6px; padding: .5rem; overflow: hidden; min-height: 18rem }
-.rows { max-height: 27rem; overflow: auto; border: 1px solid var(--line); border-radius: 6px } .rows table { font-size: .88rem; border-collapse: separate; border-spacing: 0 }
+.rows { max-height: 27rem; overflow: auto; border: 1px solid var(--line); border-radius: 6px } td.number, th.number { white-space: nowrap } .rows.narrow { width: fit-content; max-width: 100% } .rows table { font-size: .88rem; border-collapse: separate; border-spacing: 0 }
 .rows th, .rows td { height: 1.75rem; line-height: 1.25rem; padding: .2rem .7rem; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; max-width: 34rem }
 .rows th { position: sticky; top: 0; background: var(--raised); z-index: 1; padding: 0 } .rows th button { border: 0; border-radius: 0; background: none; width: 100%; height: 1.75rem; text-align: inherit; padding: .2rem .7rem; color: var(--soft); font-weight: 600; white-space: nowrap }
 .rows th button:hover { color: var(--ink) } .rows th[aria-sort] button { color: var(--ink) } .rows th[aria-sort=descending] button::after { content: " ↓" } .rows th[aria-sort=ascending] button::after { content: " ↑" }
@@ -61,7 +61,7 @@ canvas { display: block; width: 100%; border: 1px solid var(--line); cursor: cro
 #tip { position: fixed; z-index: 5; left: 0; top: 0; max-width: 24rem; pointer-events: none; background: var(--ink); color: var(--ground); font-size: .82rem; line-height: 1.35; padding: .4rem .6rem; border-radius: 5px; white-space: pre-line; overflow-wrap: anywhere }
 footer { margin-top: 3rem; border-top: 1px solid var(--line); font-size: .85rem }
 @media (max-width: 34rem) { header h1 { padding-right: 0; margin-top: .25rem } .theme { position: static; margin-top: .5rem } .evidence { grid-template-columns: 1fr } .evidence dd { margin-bottom: .3rem }
-  .figures { grid-template-columns: 1fr 1fr } .figures b { font-size: 1.1rem } }
-@media print { body { font-size: 11px } nav, .controls, .theme, #tip { display: none !important } .rows { max-height: none; overflow: visible; border: 0 } .rows table { font-size: 8px } .rows th { position: static }
+  .sums .exact { display: none } .sums th, .sums td { padding-left: .3rem; padding-right: .3rem } .figures { grid-template-columns: 1fr 1fr } .figures b { font-size: 1.1rem } }
+@media print { body { font-size: 11px } nav, .controls, .theme, #tip { display: none !important } .rows { max-height: none; overflow: visible; border: 0 } td.number, th.number { white-space: nowrap } .rows.narrow { width: fit-content; max-width: 100% } .rows table { font-size: 8px } .rows th { position: static }
   .rows th, .rows td { height: auto; padding: .1rem .3rem; max-width: 18rem } .rows th button { font-size: inherit; height: auto; padding: .1rem .3rem }
   .card, .verdict, figure, .arena-bars li, #treemap, .chart { break-inside: avoid } h2 { break-after: avoid } .scroll { overflow: visible } }`

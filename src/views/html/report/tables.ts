@@ -32,7 +32,7 @@ export function reportTables(
           sizesTable(heap.sizeClasses ?? []),
         ]
       : []),
-    regionsTable(heap?.arenas ?? [], pieces),
+    regionsTable(report, pieces),
     evidenceTable(report),
     ...(heap ? [damageTable(heap.anomalies)] : []),
   ]
@@ -60,6 +60,11 @@ function words(title: string, values: readonly (string | null)[]): WordColumn {
     return index
   })
   return { title, kind: 'word', words: [...indexes.keys()].map(visible), values: at }
+}
+
+/** What resident bytes are called: pages of a core were in RAM or in swap. */
+export function residentName({ ledger }: Report): string {
+  return ledger?.basis === 'saved' ? 'saved' : 'in RAM'
 }
 
 /** Without `0x`. */
@@ -117,7 +122,28 @@ function arenasTable(unsorted: readonly ReportArena[]): ReportTable {
       heaps: count('heaps', (arena) => arena.heaps.length),
       reserved: bytes('address space', (arena) => arena.reservedBytes),
       state: words('', arenas.map(stateText)),
+      ...residentColumns(arenas),
     },
+  }
+}
+
+// For the map of what is in RAM.
+function residentColumns(arenas: readonly ReportArena[]): Readonly<Record<string, Column>> {
+  const column = (part: keyof NonNullable<ReportArena['resident']>): NumberColumn => ({
+    title: part,
+    kind: 'bytes',
+    values: arenas.map(({ resident }) => resident?.[part] ?? null),
+    hidden: true,
+  })
+  return {
+    residentLive: column('liveBytes'),
+    residentTcache: column('tcacheBytes'),
+    residentFastbins: column('fastbinBytes'),
+    residentTrimmable: column('trimmableBytes'),
+    residentPinned: column('pinnedBytes'),
+    residentTop: column('topBytes'),
+    residentOverhead: column('overheadBytes'),
+    residentReserved: column('reservedBytes'),
   }
 }
 
@@ -169,7 +195,7 @@ function heapsTable(arenas: readonly ReportArena[], maps: readonly HeapMap[]): R
         'percent',
         rows.map(({ map, sizeBytes }) => percentOf(map?.uses.live ?? null, sizeBytes)),
       ),
-      cached: uses('tcache, fastbins', 'cached'),
+      cached: uses('cached', 'cached'),
       free: uses('free in bins', 'free'),
       top: uses('top', 'top'),
       other: uses('other', 'other'),
@@ -240,8 +266,8 @@ function sizesTable(classes: readonly ReportSizeClass[]): ReportTable {
   }
 }
 
-function regionsTable(arenas: readonly ReportArena[], pieces: readonly Piece[]): ReportTable {
-  const heapOf = heapOfPieces(arenas, pieces)
+function regionsTable(report: Report, pieces: readonly Piece[]): ReportTable {
+  const heapOf = heapOfPieces(report.heap?.arenas ?? [], pieces)
   const columns: Record<string, Column> = {
     start: texts(
       'start',
@@ -250,7 +276,7 @@ function regionsTable(arenas: readonly ReportArena[], pieces: readonly Piece[]):
     ),
     size: numbers('size', 'bytes', pieces.map(sizeOf)),
     resident: numbers(
-      'in RAM',
+      residentName(report),
       'bytes',
       pieces.map(({ residentBytes }) => residentBytes),
     ),

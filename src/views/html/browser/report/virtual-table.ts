@@ -133,11 +133,11 @@ export class VirtualTable {
     return row
   }
 
-  // Fixed, so that columns stay where they are while rows come and go. The last text takes what is left.
+  // Fixed, so that columns stay where they are while rows come and go. A text that is last takes what is left.
   #setWidths(): void {
     const table = this.element.querySelector('table')!
-    const texts = this.#columns.map(([, { kind }], at) => (kind === 'word' || kind === 'text' ? at : -1))
-    const growing = Math.max(...texts)
+    const [, lastColumn] = this.#columns[this.#columns.length - 1]!
+    const growing = isNumeric(lastColumn) || lastColumn.kind === 'address' ? -1 : this.#columns.length - 1
     const group = document.createElement('colgroup')
     let sum = 0
     this.#columns.forEach(([key, column], at) => {
@@ -149,7 +149,8 @@ export class VirtualTable {
     table.prepend(group)
     table.style.tableLayout = 'fixed'
     table.style.minWidth = `${sum}ch`
-    if (growing < 0) table.style.width = 'auto'
+    if (growing < 0) table.style.width = `${sum}ch`
+    this.#scroller.classList.toggle('narrow', growing < 0)
   }
 }
 
