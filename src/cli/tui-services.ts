@@ -17,17 +17,19 @@ import type { TuiServices } from '../views/tui/services.js'
 import { howOf, limitText } from './commands/limit.js'
 import { trimText } from './commands/trim.js'
 import { visitLine } from './control-arguments.js'
+import { reportHtml } from './report-html.js'
 
 const RETRY_SECONDS = 10
 
-const RENDER: Readonly<Record<string, (report: Report) => string>> = {
+const RENDER: Readonly<Record<string, (report: Report, session: InspectedSession) => string>> = {
   text: (report) => renderText(report, { color: false }),
   json: renderJson,
   markdown: renderMarkdown,
+  html: (_, session) => reportHtml(session),
 }
 
-function write(report: Report, format: string, file: string): string {
-  const text = RENDER[format]!(report)
+function write(report: Report, session: InspectedSession, format: string, file: string): string {
+  const text = RENDER[format]!(report, session)
   try {
     writeFileSync(file, text, { flag: 'wx' })
   } catch (error) {
@@ -43,7 +45,11 @@ function write(report: Report, format: string, file: string): string {
 /** The services of a TUI over `session`, which is there once the target was opened. */
 export function tuiServices(session: () => InspectedSession | null, gdbPath: string): TuiServices {
   return {
-    exportReport: async (report, format, file) => write(report, format, file),
+    async exportReport(report, format, file) {
+      const opened = session()
+      if (!opened) throw new Error('the target is not read yet')
+      return write(report, opened, format, file)
+    },
     async prepare(wish) {
       try {
         return await prepare(session(), wish, gdbPath)

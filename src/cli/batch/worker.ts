@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { basename } from 'node:path'
 import { type ReportOptions, written } from '../commands/report.js'
 import { explain, UsageError } from '../exit.js'
-import { open, type TargetOptions } from '../target-arguments.js'
+import { openSaved, type TargetOptions } from '../target-arguments.js'
 import { writeWhole } from './journal.js'
 import { answerOf, type BatchAnswer, failure } from './row.js'
 
@@ -20,9 +20,15 @@ export const BATCH_FORMATS = [
   'json',
   'markdown',
   'text',
+  'html',
 ] as const satisfies readonly ReportOptions['format'][]
 export type BatchFormat = (typeof BATCH_FORMATS)[number]
-const ENDINGS: Readonly<Record<BatchFormat, string>> = { json: 'json', markdown: 'md', text: 'txt' }
+const ENDINGS: Readonly<Record<BatchFormat, string>> = {
+  json: 'json',
+  markdown: 'md',
+  text: 'txt',
+  html: 'html',
+}
 const MOST_NAME = 100
 
 /** Works until the parent is gone. Throws UsageError when there is none. */
@@ -40,7 +46,7 @@ export function runWorker(): Promise<never> {
 
 async function work({ path, options, formats, folder }: WorkerTask): Promise<BatchAnswer> {
   try {
-    const session = await open(
+    const session = await openSaved(
       { kind: 'core', path, ...(options.sysroot === undefined ? {} : { sysroot: options.sysroot }) },
       options,
     )
@@ -49,7 +55,7 @@ async function work({ path, options, formats, folder }: WorkerTask): Promise<Bat
       const reports: Record<string, string> = {}
       for (const format of folder === null ? [] : formats) {
         const name = reportName(path, format)
-        writeWhole(folder!, name, written(report, { ...options, format, output: name }))
+        writeWhole(folder!, name, written(session, { ...options, format, output: name }))
         reports[format] = name
       }
       return answerOf(report, reports)

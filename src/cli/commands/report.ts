@@ -1,11 +1,12 @@
-// `arena-inspect report`: the whole report, as text, JSON or Markdown.
+// `arena-inspect report`: the whole report, as text, JSON, Markdown or HTML.
 import { type Command, Option } from 'commander'
-import type { Report } from '../../report/report.js'
+import type { Session } from '../../session/session.js'
 import { renderJson } from '../../views/json/render-json.js'
 import { renderMarkdown } from '../../views/text/render-markdown.js'
 import { renderText } from '../../views/text/render-text.js'
 import type { ExitCode } from '../exit.js'
 import { exitCodeOf, output, sayWhatIsMissing } from '../finish.js'
+import { reportHtml } from '../report-html.js'
 import { judgementOf, type RuleOptions, withRuleOptions } from '../rule-arguments.js'
 import {
   chooseWithProgram,
@@ -17,8 +18,10 @@ import {
 import { colorWanted } from '../terminal.js'
 import { runExplain } from './explain.js'
 
+const REPORT_FORMATS = ['text', 'json', 'markdown', 'html'] as const
+
 export interface ReportOptions extends TargetOptions, RuleOptions {
-  readonly format: 'text' | 'json' | 'markdown'
+  readonly format: (typeof REPORT_FORMATS)[number]
   readonly json?: boolean
   readonly output?: string
   /** A rule's name. */
@@ -29,9 +32,7 @@ export interface ReportOptions extends TargetOptions, RuleOptions {
 export function withReportOptions(command: Command): Command {
   return withRuleOptions(withStopOption(withTargetOptions(command)))
     .addOption(
-      new Option('--format <format>', 'how to write it')
-        .choices(['text', 'json', 'markdown'])
-        .default('text'),
+      new Option('--format <format>', 'how to write it').choices([...REPORT_FORMATS]).default('text'),
     )
     .option('--json', 'the same as --format json')
     .option('-o, --output <file>', 'write to a file instead of stdout')
@@ -45,7 +46,7 @@ export async function runReport(targets: readonly string[], options: ReportOptio
   const session = await openSaved(chooseWithProgram(targets, options), { ...options, rules })
   try {
     const { report } = session
-    output(written(report, options), options.output)
+    output(written(session, options), options.output)
     sayWhatIsMissing(report)
     return exitCodeOf(report, failOn, options.strict === true)
   } finally {
@@ -55,10 +56,12 @@ export async function runReport(targets: readonly string[], options: ReportOptio
 
 /** The report in its format; `output`: for a file, not for a terminal. */
 export function written(
-  report: Report,
+  session: Session,
   { json, format, output: file, color }: Pick<ReportOptions, 'json' | 'format' | 'output' | 'color'>,
 ): string {
+  const { report } = session
   if (json === true || format === 'json') return renderJson(report)
   if (format === 'markdown') return renderMarkdown(report)
+  if (format === 'html') return reportHtml(session)
   return renderText(report, { color: file === undefined && colorWanted(color) })
 }

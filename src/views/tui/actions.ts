@@ -1,8 +1,8 @@
 // All that can happen to the TUI's state: keys, the terminal, and answers that were waited for.
 import type { Address } from '../../memory/address.js'
+import type { HeapPages } from '../../report/heap-pages.js'
 import type { ChunkView } from './chunks/chunk-view.js'
 import type { Dialog } from './dialog.js'
-import type { HeapPages } from './heap-map/heap-pages.js'
 import type { Key } from './keys.js'
 import type { LiveState, Size } from './tui-state.js'
 

@@ -3,7 +3,7 @@ import type { Report } from '../../report/report.js'
 import type { Prepared, Wish } from './dialog.js'
 
 /** Formats that `:export` writes, as `report --format` names them. */
-export const EXPORT_FORMATS: readonly string[] = ['text', 'json', 'markdown']
+export const EXPORT_FORMATS: readonly string[] = ['text', 'json', 'markdown', 'html']
 
 export interface TuiServices {
   /** Writes the report; a sentence that says what was written. Rejects with why not. */

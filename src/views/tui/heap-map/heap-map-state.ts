@@ -1,5 +1,5 @@
 // What the Heap map pane shows: one heap, a cell per run of pages.
-import type { HeapPages } from './heap-pages.js'
+import type { HeapPages } from '../../../report/heap-pages.js'
 
 export interface HeapMapState {
   /** Ring position of the arena, and which of its heaps. */

@@ -1,11 +1,11 @@
 // Pane 3: one heap as a map, a cell per run of pages, shaded by what of it is live.
 import { bytesText, countText, percentOf, percentText } from '../../../format/sizes.js'
 import { type Address, hex } from '../../../memory/address.js'
+import { PAGE_USES, type UseBytes } from '../../../report/heap-pages.js'
 import type { ReportArena, ReportHeap } from '../../../report/report.js'
 import type { Session } from '../../../session/session.js'
 import { cell } from '../columns.js'
 import type { HeapMapState } from '../heap-map/heap-map-state.js'
-import { PAGE_USES, type UseBytes } from '../heap-map/heap-pages.js'
 import type { Key } from '../keys.js'
 import { moveInList, scrollTop } from '../list-motion.js'
 import { enterPane, goToAddress } from '../navigation.js'

@@ -1,5 +1,5 @@
 // What the pages of the heap on the map hold.
-import { HeapPages } from '../heap-map/heap-pages.js'
+import { HeapPages } from '../../../report/heap-pages.js'
 import { pagesName, shownHeap } from '../panes/heap-map.js'
 import { type Asking, inSlices, type Question } from './question.js'
 

@@ -1,6 +1,6 @@
 // What the pages of one heap hold: bytes of live, cached, free and other chunks, in cells of some pages.
-import { HIGH_HALF, halvesOf, LOW_HALF } from '../../../memory/word-halves.js'
-import { CHUNK_STATES, type ChunkBatch, type ChunkState } from '../../../session/session.js'
+import { CHUNK_STATES, type ChunkBatch, type ChunkState } from '../malloc/chunks/list-chunks.js'
+import { HIGH_HALF, halvesOf, LOW_HALF } from '../memory/word-halves.js'
 
 /** What a byte of a heap can be; `other` is headers, fenceposts, and what damage hides. */
 export const PAGE_USES = ['live', 'cached', 'free', 'top', 'other'] as const
@@ -28,31 +28,32 @@ export type UseBytes = Readonly<Record<PageUse, number>>
 export class HeapPages {
   /** A power of two of pages. */
   readonly cellBytes: number
-  readonly #bytes: Uint32Array
+  readonly #bytes: Float64Array
   readonly #chunks: Uint32Array
   readonly #low: number
   readonly #high: number
 
-  /** `name` tells one heap of one report from another. */
+  /** `name` tells one heap of one report from another; cells are as small as `mostCells` allows. */
   constructor(
     readonly name: string,
     readonly start: bigint,
     readonly sizeBytes: number,
+    mostCells = MOST_CELLS,
   ) {
     let cellBytes = PAGE_BYTES
-    while (sizeBytes / cellBytes > MOST_CELLS) cellBytes *= 2
+    while (sizeBytes / cellBytes > mostCells) cellBytes *= 2
     this.cellBytes = cellBytes
     const cells = Math.ceil(sizeBytes / cellBytes)
-    this.#bytes = new Uint32Array(cells * PAGE_USES.length)
+    this.#bytes = new Float64Array(cells * PAGE_USES.length)
     this.#chunks = new Uint32Array(cells)
     this.#low = Number(start & 0xffff_ffffn)
     this.#high = Number(start >> 32n)
   }
 
-  /** Takes the chunks of `batch` that lie in the heap. */
-  add(batch: ChunkBatch): void {
+  /** Takes the chunks of `batch`, rows [first, end), that lie in the heap. */
+  add(batch: ChunkBatch, first = 0, end = batch.count): void {
     const halves = halvesOf(batch.addresses)
-    for (let row = 0; row < batch.count; row++) {
+    for (let row = first; row < end; row++) {
       const from =
         (halves[2 * row + HIGH_HALF]! - this.#high) * 0x1_0000_0000 +
         (halves[2 * row + LOW_HALF]! - this.#low)
