@@ -287,4 +287,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(exitCode)
   throw error
 })
-process.exitCode = await main()
+// Not by a top-level await, which the single executable cannot have; what never settles is no success.
+process.exitCode = EXIT.failed
+void main().then((code) => {
+  process.exitCode = code
+})

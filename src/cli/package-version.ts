@@ -1,9 +1,6 @@
 // The version of the installed package.
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { packageRoot } from '../target/gdb/package-root.js'
+import { ownText } from '../target/gdb/own-files.js'
 
 export function packageVersion(): string {
-  const manifest = join(packageRoot() ?? '.', 'package.json')
-  return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version
+  return (JSON.parse(ownText('package.json') ?? '{"version":"unknown"}') as { version: string }).version
 }

@@ -59,7 +59,7 @@ export async function visit(
   const pid = controlled.target.pid!
   const callable = checkedTarget(controlled)
   await guard(pid, options.force === true)
-  const scripts = SCRIPTS.map((name) => scriptPath(undefined, name)).filter((path) => path !== null)
+  const scripts = SCRIPTS.map((name) => scriptPath(name)).filter((path) => path !== null)
   if (scripts.length < SCRIPTS.length) {
     throw new Refusal('other', 'gdb-scripts of this package are missing', 'install it again')
   }

@@ -142,7 +142,7 @@ class GdbRecording implements Recording {
   }
 
   async #startGdb(): Promise<GdbSession> {
-    const scripts = SCRIPTS.map((name) => scriptPath(undefined, name)).filter((path) => path !== null)
+    const scripts = SCRIPTS.map((name) => scriptPath(name)).filter((path) => path !== null)
     if (scripts.length < SCRIPTS.length) {
       throw new TargetError('gdb-scripts of this package are missing', 'install it again')
     }

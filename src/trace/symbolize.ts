@@ -63,7 +63,7 @@ export async function symbolize(
 }
 
 async function startGdb({ gdbPath, folders = [], pid = null }: SymbolizeOptions): Promise<GdbSession> {
-  const script = scriptPath(undefined, 'arena_inspect_lines.py')
+  const script = scriptPath('arena_inspect_lines.py')
   if (script === null)
     throw new MiError('not-found', '', 'gdb-scripts of this package are missing', 'install it again')
   const gdb = await GdbSession.start({

@@ -7,6 +7,7 @@ import { readWord } from '../../src/memory/memory-source.js'
 import { openCore } from '../../src/target/core/open-core.js'
 import { libraryFolder } from '../../src/target/gdb/library-folder.js'
 import { openSymbols, type SymbolsOptions, type SymbolsTarget } from '../../src/target/gdb/open-symbols.js'
+import { packageRoot } from '../../src/target/gdb/package-root.js'
 import { parsePtype } from '../../src/target/gdb/plain-commands.js'
 import { scriptPath } from '../../src/target/gdb/script-path.js'
 import { openLive } from '../../src/target/live/open-live.js'
@@ -372,7 +373,7 @@ t.test('ptype /o of nested and odd structs', async (t) => {
 
 t.test('the script by hand: arenas is malloc_stats, regions is the address space', async (t) => {
   t.equal(scriptPath(), SCRIPT)
-  t.equal(scriptPath('file:///usr/lib/x.js'), null)
+  t.equal(packageRoot('file:///usr/lib/x.js'), null)
   const stats = [
     ...readFileSync(join(FOLDER, 'out.malloc_stats.txt'), 'utf8').matchAll(
       /(system|in use) bytes +=\s+(\d+)/g,

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { bytesText } from '../../format/sizes.js'
-import { packageRoot } from '../../target/gdb/package-root.js'
+import { ownPath } from '../../target/gdb/own-files.js'
 import { CommandError, type ExitCode, UsageError } from '../exit.js'
 import { say } from '../terminal.js'
 
@@ -43,7 +43,8 @@ export async function runDemo(
 }
 
 function build(folder: string): string {
-  const source = join(packageRoot() ?? '.', 'examples', 'programs', 'arena-bloat.c')
+  const source = ownPath('examples/programs/arena-bloat.c')
+  if (source === null) throw new CommandError('the examples of this package are missing', 'install it again')
   const program = join(folder, 'arena-bloat')
   const result = spawnSync('gcc', ['-g', '-O1', '-pthread', source, '-o', program, '-lm'], {
     encoding: 'utf8',

@@ -101,7 +101,7 @@ class Script {
   }
 
   static async start(pid: number, gdbPath: string): Promise<Script> {
-    const path = scriptPath(undefined, 'arena_inspect_stop.py')
+    const path = scriptPath('arena_inspect_stop.py')
     if (path === null) throw new TargetError('gdb-scripts of this package are missing', 'install it again')
     const script = new Script(pid, gdbPath, path)
     try {

@@ -69,7 +69,7 @@ export class RemoteGdb {
     pid: number | null,
     options: GdbOptions,
   ): Promise<{ gdb: RemoteGdb; facts: StubFacts }> {
-    const script = scriptPath(undefined, 'arena_inspect_remote.py')
+    const script = scriptPath('arena_inspect_remote.py')
     if (script === null) throw new TargetError('gdb-scripts of this package are missing', 'install it again')
     const session = await GdbSession.start({ ...options, args: ['-x', script], spared: true })
     const folder = new ScratchFolder()
