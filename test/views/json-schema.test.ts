@@ -18,6 +18,7 @@ t.setTimeout(300_000)
 
 const DOCUMENTS = [
   ['report-1', 'src/report/report.ts', 'Report'],
+  ['diff-1', 'src/diff/diff.ts', 'Diff'],
   ['trace-1', 'src/trace/trace.ts', 'Trace'],
   ['watch-1', 'src/watch/summary.ts', 'WatchSummary'],
   ['watch-sample-1', 'src/views/json/watch-json.ts', 'WatchSampleLine'],
@@ -75,6 +76,9 @@ t.test('reports of a live process, a core, a stopped process, and of what is no 
     t.equal(code, 0, stderr)
     conforms(t, 'report-1', stdout)
   }
+  const diff = await arenaInspect(['diff', core, `pid:${pid}`, '--json'])
+  t.equal(diff.code, 0, diff.stderr)
+  conforms(t, 'diff-1', diff.stdout)
   await running.kill()
   const bare = compile('void _start(void) { __asm__ volatile("1: mov $34,%eax; syscall; jmp 1b"); }', [
     '-static',
