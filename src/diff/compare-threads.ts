@@ -1,24 +1,30 @@
 // Threads of two reports, put beside each other.
 import type { ReportThread } from '../report/report.js'
 import type { DiffThread } from './diff.js'
-import { growth } from './growth.js'
+import { growth, incomparable } from './growth.js'
 
-/** By id in one process; of two processes all threads of one name are one row. */
+/**
+ * By id in one process; of two processes all threads of one name are one row, which tells nothing of growth where a side has
+ * threads whose names are unknown (most cores).
+ */
 export function compareThreads(
   a: readonly ReportThread[],
   b: readonly ReportThread[],
   sameProcess: boolean,
 ): DiffThread[] {
   const [before, after] = [grouped(a, sameProcess), grouped(b, sameProcess)]
+  const isSure = sameProcess || [...a, ...b].every(({ name }) => name !== null)
+  const change = isSure ? growth : incomparable
   return [...new Set([...before.keys(), ...after.keys()])].map((key) => {
     const [from, to] = [before.get(key) ?? [], after.get(key) ?? []]
     const { tid, name } = (to[0] ?? from[0])!
     return {
-      presence: from.length === 0 ? 'new' : to.length === 0 ? 'gone' : 'both',
+      presence:
+        from.length > 0 && to.length > 0 ? 'both' : isSure ? (to.length > 0 ? 'new' : 'gone') : 'unknown',
       tid: sameProcess ? tid : null,
       name,
-      threads: growth(from.length, to.length),
-      tcacheBytes: growth(cached(from), cached(to)),
+      threads: change(from.length, to.length),
+      tcacheBytes: change(cached(from), cached(to)),
     }
   })
 }

@@ -53,14 +53,12 @@ export function diffTables(diff: Diff, options: TableOptions): readonly DiffTabl
       diff.sizeClasses?.flatMap(sizeRow) ?? [],
       options,
     ),
-    {
-      ...cut(
-        'Threads, by tcache',
-        ['', 'in A', 'in B', 'tcache in A', 'in B', 'grew'],
-        diff.threads?.flatMap(threadRow) ?? [],
-        options,
-      ),
-    },
+    cut(
+      'Threads, by tcache',
+      ['', 'in A', 'in B', 'tcache in A', 'in B', 'grew'],
+      diff.threads?.flatMap(threadRow) ?? [],
+      options,
+    ),
     findings(diff),
   ]
   return tables.filter(({ rows }) => rows.length > 0)
@@ -133,7 +131,8 @@ function ledgerRow(line: NonNullable<Diff['ledger']>[number]): DiffRow[] {
 }
 
 function categoryRow({ category, virtualBytes, residentBytes }: Diff['categories'][number]): DiffRow[] {
-  if (isSame(virtualBytes, residentBytes)) return []
+  // Where resident memory is not compared, the size alone says what changed.
+  if (virtualBytes.grew === 0 && !residentBytes.grew) return []
   const cells = [category, ...bytesCells(virtualBytes), signedBytes(residentBytes.grew)]
   return [{ cells, grew: virtualBytes.grew, size: virtualBytes.to }]
 }
@@ -176,7 +175,7 @@ function sizeRow({
 function threadRow({ tid, name, presence, threads, tcacheBytes }: DiffThread): DiffRow[] {
   if (presence === 'both' && isSame(threads, tcacheBytes)) return []
   const who = tid === null ? (name ?? 'without a name') : `${tid} ${name ?? ''}`.trimEnd()
-  const note = presence === 'both' ? '' : `, ${presence}`
+  const note = presence === 'both' || presence === 'unknown' ? '' : `, ${presence}`
   const { from, to, grew } = tcacheBytes
   const cells = [
     `${who}${note}`,

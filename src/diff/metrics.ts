@@ -11,7 +11,26 @@ interface MetricOf {
 const virtualBytes = ({ maps }: Report) =>
   maps.categories.reduce((sum, category) => sum + category.virtualBytes, 0)
 
-export const METRICS = {
+/** In the order of the table. */
+export const METRIC_NAMES = [
+  'rss',
+  'virtual',
+  'threads',
+  'arenas',
+  'system',
+  'in-use',
+  'live',
+  'live-chunks',
+  'tcache',
+  'free',
+  'bins',
+  'top',
+  'mmapped',
+] as const
+
+export type Metric = (typeof METRIC_NAMES)[number]
+
+export const METRICS: Readonly<Record<Metric, MetricOf>> = {
   rss: {
     unit: 'bytes',
     title: 'resident (of a core: saved)',
@@ -33,11 +52,7 @@ export const METRICS = {
   bins: { unit: 'bytes', title: 'free: bins', of: ({ heap }) => heap?.totals.binnedBytes ?? null },
   top: { unit: 'bytes', title: 'free: top', of: ({ heap }) => heap?.totals.topBytes ?? null },
   mmapped: { unit: 'bytes', title: 'mmapped chunks', of: ({ heap }) => heap?.mmapped.bytes ?? null },
-} as const satisfies Record<string, MetricOf>
-
-export type Metric = keyof typeof METRICS
-
-export const METRIC_NAMES = Object.keys(METRICS) as readonly Metric[]
+}
 
 /** How many arenas there are; null where there may be more than were seen. */
 export function arenaCount({ heap }: Report): number | null {

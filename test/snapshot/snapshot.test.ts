@@ -7,6 +7,7 @@ import { address, offset } from '../../src/memory/address.js'
 import type { InspectedSession } from '../../src/session/inspected-session.js'
 import type { ChunkFilter } from '../../src/session/session.js'
 import { openAny } from '../../src/snapshot/open-any.js'
+import { renderJson } from '../../src/views/json/render-json.js'
 import { arenaInspect, startArenaInspect } from '../support/command.js'
 import { compile, gcore, kernelCore, kernelCores, scratch, start } from '../support/programs.js'
 import { openCoreSession, writeSnapshot } from '../support/snapshots.js'
@@ -54,15 +55,13 @@ function sameAnswers(t: Test, snapshot: InspectedSession, core: InspectedSession
   )
   t.same(snapshot.heaps(), core.heaps())
   t.equal(snapshot.wordBytes, core.wordBytes)
-  for (const at of probes(core).map((at) => address(at))) {
-    t.same(snapshot.describe(at), core.describe(at))
-    t.same(snapshot.nextMapped(at, 1), core.nextMapped(at, 1))
-    t.same(snapshot.nextMapped(at, -1), core.nextMapped(at, -1))
-    for (const length of [1, 64, 70_000]) {
-      const marks = core.chunksIn(at, offset(at, length))
-      t.same(snapshot.chunksIn(at, offset(at, length)), marks, `${at} ${length}`)
-    }
-  }
+  const answers = (session: InspectedSession) =>
+    probes(core).map((value) => {
+      const at = address(value)
+      const marks = [1, 64, 70_000].map((length) => session.chunksIn(at, offset(at, length)))
+      return [at, session.describe(at), session.nextMapped(at, 1), session.nextMapped(at, -1), marks]
+    })
+  t.same(answers(snapshot), answers(core))
 }
 
 t.test('of a core', async (t) => {
@@ -215,7 +214,7 @@ t.test('of a kernel core that was cut: its problems go with it', async (t) => {
   await Promise.all([target.close(), snapshot.close(), dying.kill()])
 })
 
-t.test('of a live process, to stdout', async (t) => {
+t.test('of a live process', async (t) => {
   const { stdout, code } = await arenaInspect([
     'snapshot',
     '--pid',
@@ -232,7 +231,7 @@ t.test('of a live process, to stdout', async (t) => {
   let bytes = 0
   for (const { count, sizes } of session.chunkBatches({ states: new Set(['live']) }))
     for (let row = 0; row < count; row++) bytes += sizes[row]!
-  t.equal(bytes, live.liveBytes! + session.report.heap!.mmapped.bytes! * 0, 'it stood still of itself')
+  t.equal(bytes, live.liveBytes, 'it stood still of itself')
   await session.close()
 })
 
@@ -265,10 +264,10 @@ t.test('saved reports', async (t) => {
   const core = join(folder, 'core.1')
   await arenaInspect(['report', core, '--json', '-o', json])
   writeFileSync(packed, gzipSync(readFileSync(json)))
-  for (const format of FORMATS) {
-    const { stdout } = await arenaInspect(['report', core, '--format', format])
-    t.equal((await arenaInspect(['report', json, '--format', format])).stdout, stdout)
-    t.equal((await arenaInspect(['report', packed, '--format', format])).stdout, stdout)
+  for (const path of [json, packed]) {
+    const session = await openAny({ kind: 'core', path })
+    t.equal(renderJson(session.report), readFileSync(json, 'utf8'))
+    await session.close()
   }
   for (const [args, says] of [
     [['chunks', json], /a saved report holds no chunks; make a snapshot/],

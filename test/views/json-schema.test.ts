@@ -35,9 +35,13 @@ const DOCUMENTS = {
   'trim-1': 'TrimDocument',
   'limit-1': 'LimitDocument',
   'batch-1': 'BatchRow',
+  'diff-1': 'Diff',
+  'find-1': 'FoundPlace',
 } as const
 type Name = keyof typeof DOCUMENTS
 const NAMES = Object.keys(DOCUMENTS) as Name[]
+/** Those that are written a line each. */
+const LINES: ReadonlySet<Name> = new Set(['chunk-1', 'batch-1', 'find-1'])
 
 const generators = new Map<boolean, ReturnType<typeof createGenerator>>()
 
@@ -101,8 +105,7 @@ t.test('reports of a live process, a core, a stopped process, and of what is no 
   const of = async (name: Name, ...args: string[]) => {
     const { stdout, stderr, code } = await arenaInspect(args)
     t.equal(code, name === 'batch-1' ? 4 : 0, `${args.join(' ')}: ${stderr}`)
-    for (const one of name === 'chunk-1' || name === 'batch-1' ? stdout.trim().split('\n') : [stdout])
-      conforms(t, name, one)
+    for (const one of LINES.has(name) ? stdout.trim().split('\n') : [stdout]) conforms(t, name, one)
     return stdout
   }
   for (const [command, name] of [
@@ -122,6 +125,10 @@ t.test('reports of a live process, a core, a stopped process, and of what is no 
   const list = join(folder, 'list')
   writeFileSync(list, `${core}\n/etc/passwd\n/no/such/file\n`)
   await of('batch-1', 'batch', list, '-o', join(folder, 'reports'), '--rule-off', 'cpu-quota')
+  const diff = await arenaInspect(['diff', core, `pid:${pid}`, '--json'])
+  t.equal(diff.code, 0, diff.stderr)
+  conforms(t, 'diff-1', diff.stdout)
+  await of('find-1', 'find', core, 'arena-bloat', '--json')
   await running.kill()
   const bare = compile('void _start(void) { __asm__ volatile("1: mov $34,%eax; syscall; jmp 1b"); }', [
     '-static',
