@@ -111,15 +111,19 @@ t.test('the man page', async (t) => {
   for (const name of commands) t.match(stdout, `\n.SS ${name}\n`)
   if (has(t, 'groff')) t.equal(run('groff', '-man', '-ww', '-z', page), '', 'no warning')
   if (has(t, 'mandoc')) {
-    const { status, stdout } = spawnSync('mandoc', ['-Tlint', '-Wwarning', page], { encoding: 'utf8' })
-    t.equal(status, 0, stdout)
+    const { stdout } = spawnSync('mandoc', ['-Tlint', '-Wwarning', page], { encoding: 'utf8' })
+    // A date would make each build another one.
+    t.match(stdout, /^[^\n]*missing date[^\n]*\n$/, 'no other warning')
   }
   if (has(t, 'man')) {
-    const text = run('/bin/sh', '-c', 'MANPAGER=cat MANWIDTH=100 man -l "$0" 2>/dev/null | col -b', page)
-    t.match(
-      text,
-      /--fail-on <severity>\n +exit with 3 when a finding is at least this severe \(one of info, warning, critical\)/,
-    )
+    const text = run(
+      '/bin/sh',
+      '-c',
+      'MANPAGER=cat MANWIDTH=100 man -l "$0" 2>/dev/null | col -bx',
+      page,
+    ).replace(/\s+/g, ' ')
+    const severity = 'exit with 3 when a finding is at least this severe (one of info, warning, critical)'
+    t.match(text, `--fail-on <severity> ${severity}`)
     t.match(text, /arena-inspect batch \/var\/crash -o reports --jobs 4/)
   }
 })

@@ -1,6 +1,5 @@
 // Worker processes for a batch: each takes one core at a time; one that dies or hangs takes only its own core with it.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { isSea } from 'node:sea'
 import { durationText } from '../../format/durations.js'
 import { type BatchAnswer, failure } from './row.js'
 import type { WorkerTask } from './worker.js'
@@ -50,7 +49,7 @@ export class Worker {
   }
 
   #start(): ChildProcess {
-    const script = isSea() ? [] : [process.argv[1]!]
+    const script = isSingleFile() ? [] : [process.argv[1]!]
     this.#stderr = ''
     const child = spawn(process.execPath, [...process.execArgv, ...script, 'batch-worker'], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
@@ -60,6 +59,11 @@ export class Worker {
     })
     return child
   }
+}
+
+// Node 20 has node:sea from 20.12 on only.
+function isSingleFile(): boolean {
+  return process.getBuiltinModule?.('node:sea')?.isSea() === true
 }
 
 function lateFailure(timeoutMs: number): BatchAnswer {

@@ -22,7 +22,7 @@ import { Progress, say } from '../terminal.js'
 export interface BatchOptions extends TargetOptions, RuleOptions {
   readonly jobs?: string
   readonly output?: string
-  readonly format?: readonly BatchFormat[]
+  readonly format: readonly BatchFormat[]
   readonly timeout: string
   readonly retryFailed?: boolean
 }
@@ -36,7 +36,14 @@ export function addBatch(root: Command, end: (code: ExitCode) => void): void {
     .argument('<dir-or-list>', 'a folder, a file with a path a line, or - for such lines on stdin')
     .option('--jobs <n>', 'how many at once; as many as there are CPUs when not given')
     .option('-o, --output <dir>', 'where reports and batch.ndjson go; without it nothing is kept')
-    .addOption(new Option('--format <format...>', 'of the reports').choices(BATCH_FORMATS).default(['json']))
+    .addOption(
+      new Option(
+        '--format <formats>',
+        `of the reports: ${BATCH_FORMATS.join(', ')}, with commas between them`,
+      )
+        .argParser(formatsOf)
+        .default(['json'], 'json'),
+    )
     .option('--timeout <time>', 'for one core: 90s, 30m', '30m')
     .option('--retry-failed', 'try those again that failed in an earlier run')
     .option('--sysroot <folder>', "where the targets' files are, when not at their own paths")
@@ -55,6 +62,14 @@ export function addBatch(root: Command, end: (code: ExitCode) => void): void {
     .command('batch-worker', { hidden: true })
     .description('a worker process of batch')
     .action(() => runWorker())
+}
+
+function formatsOf(text: string): readonly BatchFormat[] {
+  return text.split(',').map((name) => {
+    const format = BATCH_FORMATS.find((one) => one === name.trim())
+    if (format) return format
+    throw new UsageError(`--format knows no ${JSON.stringify(name)}`, `it takes ${BATCH_FORMATS.join(', ')}`)
+  })
 }
 
 export async function runBatch(where: string, options: BatchOptions): Promise<ExitCode> {
@@ -85,7 +100,7 @@ class Batch {
     readonly journal: Journal | null,
     readonly how: { readonly timeoutMs: number; readonly isFolder: boolean },
   ) {
-    this.#formats = journal ? (options.format ?? ['json']) : []
+    this.#formats = journal ? options.format : []
     this.#rules = judged.rules ?? null
   }
 

@@ -77,7 +77,7 @@ function optionLines({ usage, description, choices, default: value }: OptionMode
 }
 
 function exampleLines(example: string): string[] {
-  return ['.PP', '.nf', `.RS 4`, roff(example), '.RE', '.fi']
+  return ['.RS 4', '.nf', roff(example), '.fi', '.RE']
 }
 
 // A backslash, a dash and a leading control character mean something to roff.
