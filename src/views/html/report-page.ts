@@ -7,9 +7,10 @@ import type { Report, ReportHeapModel } from '../../report/report.js'
 import { type Html, html, htmlPage } from './page.js'
 import { arenaBars, arenaName } from './report/arena-bars.js'
 import { findingCards } from './report/finding-cards.js'
+import { type HeapPiece, heapsInPieces } from './report/heap-of-pieces.js'
 import { ledgerSection } from './report/ledger-section.js'
 import { FILL_OF_CATEGORY, type Fill } from './report/parts.js'
-import type { HeapFigure, ReportData, ReportTable, SizeColumns } from './report/report-data.js'
+import type { HeapFigure, HeldColumns, ReportData, ReportTable, SizeColumns } from './report/report-data.js'
 import { REPORT_STYLE } from './report/report-style.js'
 import { bytesHtml } from './report/stacked-bar.js'
 import { tableHtml } from './report/table-html.js'
@@ -35,9 +36,11 @@ const HATCHES = new Map([
 export function renderReportHtml(facts: ReportFacts, script: string): string {
   const report = visible(facts.report)
   const { heaps, pieces } = facts
-  const tables = reportTables(report, pieces, heaps)
+  const heapPieces = heapsInPieces(report.heap?.arenas ?? [], pieces, heaps)
+  const tables = reportTables(report, pieces, heaps, heapPieces)
   const data: ReportData = {
     tables,
+    held: heldColumns(heapPieces),
     heaps: heaps.flatMap(heapFigure),
     sizes: sizeColumns(report.heap),
   }
@@ -170,6 +173,18 @@ function sizesSection(sizes: SizeColumns | null, heap: ReportHeapModel | null): 
 <p class="controls" id="sizes-controls" hidden><span role="group" aria-label="What bars show"><button type="button" data-figure="bytes" aria-pressed="true">bytes</button><button type="button" data-figure="chunks" aria-pressed="false">chunks</button></span> <span role="group" aria-label="Scale"><button type="button" data-scale="linear" aria-pressed="true">linear</button><button type="button" data-scale="log" aria-pressed="false">logarithmic</button></span></p>
 <div class="chart" id="sizes-chart" role="img" aria-label="Histogram of chunk sizes, live and free; the same figures are in the table of size classes"></div>`
   return html`<section id="sizes"><h2>Chunk sizes</h2>${text}</section>`
+}
+
+function heldColumns(heapPieces: ReadonlyMap<number, HeapPiece>): HeldColumns {
+  const known = [...heapPieces].flatMap(([row, { uses }]) => (uses ? [{ row, uses }] : []))
+  return {
+    rows: known.map(({ row }) => row),
+    live: known.map(({ uses }) => uses.live),
+    cached: known.map(({ uses }) => uses.cached),
+    free: known.map(({ uses }) => uses.free),
+    top: known.map(({ uses }) => uses.top),
+    other: known.map(({ uses }) => uses.other),
+  }
 }
 
 function sizeColumns(heap: ReportHeapModel | null): SizeColumns | null {

@@ -15,7 +15,7 @@ for (const controls of document.querySelectorAll<HTMLElement>('.controls, #theme
 }
 offerThemes()
 
-const treemap = new Treemap(data.tables, (start) => {
+const treemap = new Treemap(data, (start) => {
   const regions = tables.get('table-regions')
   regions?.filter(start)
   regions?.element.scrollIntoView({ block: 'start' })

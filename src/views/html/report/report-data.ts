@@ -56,8 +56,19 @@ export interface SizeColumns {
   readonly freeBytes: readonly number[]
 }
 
+/** What regions of heaps hold, by the chunks in them; `rows` are of the table of regions. */
+export interface HeldColumns {
+  readonly rows: readonly number[]
+  readonly live: readonly number[]
+  readonly cached: readonly number[]
+  readonly free: readonly number[]
+  readonly top: readonly number[]
+  readonly other: readonly number[]
+}
+
 export interface ReportData {
   readonly tables: readonly ReportTable[]
+  readonly held: HeldColumns
   readonly heaps: readonly HeapFigure[]
   readonly sizes: SizeColumns | null
 }

@@ -12,7 +12,7 @@ import type {
   ReportThread,
 } from '../../../report/report.js'
 import { evidenceText } from './finding-cards.js'
-import { heapOfPieces } from './heap-of-pieces.js'
+import type { HeapPiece } from './heap-of-pieces.js'
 import type { Column, NumberColumn, ReportTable, TextColumn, WordColumn } from './report-data.js'
 import { visible } from './visible-text.js'
 
@@ -21,6 +21,7 @@ export function reportTables(
   report: Report,
   pieces: readonly Piece[],
   maps: readonly HeapMap[],
+  heapPieces: ReadonlyMap<number, HeapPiece>,
 ): readonly ReportTable[] {
   const { heap } = report
   const tables = [
@@ -32,7 +33,7 @@ export function reportTables(
           sizesTable(heap.sizeClasses ?? []),
         ]
       : []),
-    regionsTable(report, pieces),
+    regionsTable(report, pieces, heapPieces),
     evidenceTable(report),
     ...(heap ? [damageTable(heap.anomalies)] : []),
   ]
@@ -266,8 +267,12 @@ function sizesTable(classes: readonly ReportSizeClass[]): ReportTable {
   }
 }
 
-function regionsTable(report: Report, pieces: readonly Piece[]): ReportTable {
-  const heapOf = heapOfPieces(report.heap?.arenas ?? [], pieces)
+function regionsTable(
+  report: Report,
+  pieces: readonly Piece[],
+  heapPieces: ReadonlyMap<number, HeapPiece>,
+): ReportTable {
+  const arenasOf = (row: number) => heapPieces.get(row)?.arenas.map(arenaLabel).join(', ') || null
   const columns: Record<string, Column> = {
     start: texts(
       'start',
@@ -288,12 +293,14 @@ function regionsTable(report: Report, pieces: readonly Piece[]): ReportTable {
       '',
       pieces.map(({ region }) => permissionText(region.permissions)),
     ),
-    arena: words('arena', heapOf.arenas.map(arenaLabel)),
+    arena: words(
+      'arena',
+      pieces.map((_, row) => arenasOf(row)),
+    ),
     path: words(
       'what is mapped',
       pieces.map(({ region }) => region.path),
     ),
-    heap: { title: 'heap', kind: 'number', values: heapOf.heaps, hidden: true },
   }
   return {
     id: 'table-regions',

@@ -10,7 +10,14 @@ import { bytesText, countText } from '../../../../format/sizes.js'
 import { type Category, RESERVATIONS } from '../../../../maps/categories.js'
 import { cellText } from '../../report/cell-text.js'
 import { FILL_OF_CATEGORY, type Fill } from '../../report/parts.js'
-import type { NumberColumn, ReportTable, TextColumn, WordColumn } from '../../report/report-data.js'
+import type {
+  HeldColumns,
+  NumberColumn,
+  ReportData,
+  ReportTable,
+  TextColumn,
+  WordColumn,
+} from '../../report/report-data.js'
 import { hideTip, showTip } from './tip.js'
 
 /** Regions of a category that are drawn one by one. */
@@ -47,15 +54,18 @@ type Placed = HierarchyRectangularNode<Node>
 export class Treemap {
   readonly #place = document.getElementById('treemap')!
   readonly #regions: Regions | null
-  readonly #heaps: ReportTable | null
+  readonly #held: HeldColumns
+  /** Row of #held by row of the table of regions. */
+  readonly #heldRows: ReadonlyMap<number, number>
   readonly #arenas: ReportTable | null
   #size: string
 
   /** `choose`: a region was clicked; its start as the table shows it. */
-  constructor(tables: readonly ReportTable[], choose: (start: string) => void) {
+  constructor({ tables, held }: ReportData, choose: (start: string) => void) {
     const regions = tables.find(({ id }) => id === 'table-regions')
     this.#regions = regions ? columnsOf(regions) : null
-    this.#heaps = tables.find(({ id }) => id === 'table-heaps') ?? null
+    this.#held = held
+    this.#heldRows = new Map(held.rows.map((row, at) => [row, at]))
     this.#arenas = tables.find(({ id }) => id === 'table-arenas') ?? null
     const pressed = document.querySelector<HTMLElement>('#treemap-controls [aria-pressed=true]')
     this.#size = pressed?.dataset.size ?? 'space'
@@ -150,32 +160,34 @@ export class Treemap {
     }
   }
 
-  #region({ path, arena, heap }: Regions, row: number, bytes: number, fill: Fill): Node {
+  #region({ path, arena }: Regions, row: number, bytes: number, fill: Fill): Node {
     const inArena = arena.words[arena.values[row]!]
     const file = path.words[path.values[row]!]
     const name =
-      inArena !== undefined ? (inArena === 'main' ? 'main arena' : `arena ${inArena}`) : (file ?? 'anonymous')
-    const heapRow = heap.values[row] ?? null
-    const children = heapRow === null || this.#size === 'resident' ? null : this.#parts(heapRow, bytes)
+      inArena !== undefined
+        ? inArena === 'main'
+          ? 'main arena'
+          : `arena${inArena.includes(',') ? 's' : ''} ${inArena}`
+        : (file ?? 'anonymous')
+    const heldRow = this.#heldRows.get(row)
+    const children = heldRow === undefined || this.#size === 'resident' ? null : this.#parts(heldRow, bytes)
     return { name, bytes, fill, row, ...(children ? { children } : {}) }
   }
 
-  #parts(heapRow: number, bytes: number): readonly Node[] | null {
-    const of = (key: string) =>
-      (this.#heaps?.columns[key] as NumberColumn | undefined)?.values[heapRow] ?? null
-    const parts: readonly (readonly [Fill, string, number | null])[] = [
-      ['top', 'top', of('top')],
-      ['free', 'free in bins', of('free')],
-      ['overhead', 'other', of('other')],
-      ['tcache', 'tcache, fastbins', of('cached')],
-      ['live', 'live', of('live')],
+  #parts(row: number, bytes: number): readonly Node[] {
+    const { live, cached, free, top, other } = this.#held
+    const parts: readonly (readonly [Fill, string, number])[] = [
+      ['top', 'top', top[row]!],
+      ['free', 'free in bins', free[row]!],
+      ['overhead', 'other', other[row]!],
+      ['tcache', 'tcache, fastbins', cached[row]!],
+      ['live', 'live', live[row]!],
     ]
-    if (parts.some(([, , part]) => part === null)) return null
-    const sum = parts.reduce((all, [, , part]) => all + part!, 0)
-    const spare: (typeof parts)[number] = ['reserved', 'behind the heap', Math.max(0, bytes - sum)]
-    return [...parts, spare]
-      .filter(([, , part]) => part! > 0)
-      .map(([fill, name, part]) => ({ name, bytes: part!, fill }))
+    const sum = parts.reduce((all, [, , part]) => all + part, 0)
+    const spare: (typeof parts)[number] = ['reserved', 'behind the heap', bytes - sum]
+    return [spare, ...parts]
+      .filter(([, , part]) => part > 0)
+      .map(([fill, name, part]) => ({ name, bytes: part, fill }))
   }
 
   #listen(choose: (start: string) => void): void {
@@ -219,7 +231,6 @@ interface Regions {
   readonly permissions: WordColumn
   readonly arena: WordColumn
   readonly path: WordColumn
-  readonly heap: NumberColumn
 }
 
 function columnsOf({ columns }: ReportTable): Regions {
