@@ -87,6 +87,7 @@ export class TargetSession implements Session {
     return this.#now.pieces
   }
 
+  /** As measured. @internal */
   get measurement(): Measurement {
     return this.#now
   }
