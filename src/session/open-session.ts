@@ -129,6 +129,7 @@ export class TargetSession implements InspectedSession {
     return this.#now.pieces
   }
 
+  /** As measured. @internal */
   get measurement(): Measurement {
     return this.#now
   }
