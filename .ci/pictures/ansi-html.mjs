@@ -5,12 +5,15 @@ const BRIGHT = ['#6b7280', '#ff8a92', '#a5e38f', '#f2cb70', '#8cc8ff', '#e09cf3'
 const STYLE = `body{margin:0;background:#1b1d23}
 pre{display:inline-block;margin:0;padding:12px 14px;background:#1b1d23;color:#c8ccd4;font:14px/17px 'DejaVu Sans Mono',monospace}`
 
+const SGR = new RegExp(`(${String.fromCharCode(27)}\\[[0-9;]*m)`)
+const CODES = new RegExp(`^${String.fromCharCode(27)}\\[([0-9;]*)m$`)
+
 /** A whole page; the screen is its only `pre`. */
 export function htmlOfAnsi(ansi) {
   let style = {}
   let html = ''
-  for (const part of ansi.trimEnd().split(/(\x1b\[[0-9;]*m)/)) {
-    const codes = /^\x1b\[([0-9;]*)m$/.exec(part)
+  for (const part of ansi.trimEnd().split(SGR)) {
+    const codes = CODES.exec(part)
     if (codes) style = styled(style, codes[1].split(';').map(Number))
     else if (part !== '') html += `<span style="${cssOf(style)}">${escaped(part)}</span>`
   }

@@ -9,7 +9,7 @@ import { htmlOfAnsi } from './ansi-html.mjs'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const SIZE = { columns: 100, rows: 30 }
-const DEADLINE_MS = 300_000
+const DEADLINE_MS = 120_000
 const SOCKET = `arena-inspect-pictures-${process.pid}`
 /** Keys to each screen, and what is on it when it is whole. A core may be given instead of the demo. */
 const SCREENS = [
@@ -17,7 +17,11 @@ const SCREENS = [
   { name: 'arenas', keys: ['2'], until: /\[2 Arenas\]/ },
   { name: 'map', keys: ['Enter'], until: /live [\d.]+ %[\s\S]*chunks begin/ },
   { name: 'chunks', keys: ['4', 's'], until: /largest first[^\n]*chunks, [\d.]+ [KMG]iB *$/m },
-  { name: 'memory', keys: ['1', '2', 'm', 'j', 'j', 'j', 'j', 'j', 'j'], until: /▸arena|│arena/ },
+  {
+    name: 'memory',
+    keys: ['1', '2', 'm', 'j', 'j', 'j', 'j', 'j', 'j'],
+    until: /\[5 Memory\][\s\S]*(▸|│)(used|free|arena)/,
+  },
   { name: 'findings', keys: ['7', 'Enter'], until: /\[7 Findings\]/ },
 ]
 const PICTURES = ['overview', 'map', 'memory']
@@ -62,7 +66,7 @@ function withoutPlace(text) {
 
 async function picture(name, ansi) {
   const page = await browser.newPage()
-  await page.setViewport({ width: 1000, height: 800, deviceScaleFactor: 1.5 })
+  await page.setViewport({ width: 1000, height: 800, deviceScaleFactor: 1 })
   await page.setContent(htmlOfAnsi(ansi), { waitUntil: 'load' })
   const screen = await page.$('pre')
   await screen.screenshot({ path: join(ROOT, `docs/pictures/tui-${name}.png`) })
