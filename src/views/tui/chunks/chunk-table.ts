@@ -1,4 +1,4 @@
-// Millions of chunks in columns: nine bytes each, appended batch by batch, read row by row.
+// Millions of chunks in columns: seven bytes each, appended batch by batch, read row by row.
 import { type Address, address } from '../../../memory/address.js'
 import { HIGH_HALF, halvesOf, LOW_HALF } from '../../../memory/word-halves.js'
 import type { ChunkBatch } from '../../../session/session.js'
@@ -6,8 +6,10 @@ import type { ChunkBatch } from '../../../session/session.js'
 const BLOCK_ROWS = 1 << 16
 /** Chunks begin at multiples of it on every machine, and their sizes are multiples of it. */
 const UNIT = 8
-/** Sizes and offsets that do not fit 32 bits of units; of a size the exact bytes are kept apart. */
+/** Offsets that do not fit 32 bits of units begin another run. */
 const MOST_UNITS = 0xffff_ffff
+/** Stands for all sizes from 512 KiB on: they are few, and kept apart. */
+export const LARGE = 0xffff
 
 /** Rows from `first` on up to the next run's lie at `base` or behind it, in rising order, in one arena. */
 export interface Run {
@@ -19,7 +21,7 @@ export interface Run {
 
 interface Block {
   readonly offsets: Uint32Array
-  readonly sizes: Uint32Array
+  readonly sizes: Uint16Array
   readonly states: Uint8Array
 }
 
@@ -72,10 +74,10 @@ export class ChunkTable {
   /** Bytes, header included. */
   size(row: number): number {
     const units = this.sizeUnits(row)
-    return units === MOST_UNITS ? this.#large.get(row)! : units * UNIT
+    return units === LARGE ? this.#large.get(row)! : units * UNIT
   }
 
-  /** Bytes / 8, at most 2³² − 1: what is sorted by. */
+  /** Bytes / 8, at most LARGE: what is sorted by first. */
   sizeUnits(row: number): number {
     return this.#block(row).sizes[row & (BLOCK_ROWS - 1)]!
   }
@@ -110,16 +112,16 @@ export class ChunkTable {
     if (at === 0) {
       this.#blocks.push({
         offsets: new Uint32Array(BLOCK_ROWS),
-        sizes: new Uint32Array(BLOCK_ROWS),
+        sizes: new Uint16Array(BLOCK_ROWS),
         states: new Uint8Array(BLOCK_ROWS),
       })
     }
     const block = this.#blocks.at(-1)!
     const units = sizeBytes / UNIT
     block.offsets[at] = offset
-    block.sizes[at] = Math.min(units, MOST_UNITS)
+    block.sizes[at] = Math.min(units, LARGE)
     block.states[at] = state
-    if (units >= MOST_UNITS) this.#large.set(this.#count, sizeBytes)
+    if (units >= LARGE) this.#large.set(this.#count, sizeBytes)
     this.#count++
   }
 

@@ -1,7 +1,7 @@
 // The rows of a table of chunks that a filter lets through, in an order: made in steps, for millions of rows.
 import { CHUNK_STATES } from '../../../session/session.js'
 import { type ChunkListFilter, type ChunkSort, STATE_GROUPS } from './chunk-filter.js'
-import type { ChunkTable } from './chunk-table.js'
+import { type ChunkTable, LARGE } from './chunk-table.js'
 
 /** `rows[i]` is the table's row at index i; null: index and row are the same. */
 export interface ChunkView {
@@ -14,7 +14,6 @@ export interface ChunkView {
 }
 
 const STEP_ROWS = 1 << 17
-const DIGIT = 1 << 16
 
 /** The table's row at `index` of the view. */
 export function rowAt({ rows, count }: ChunkView, index: number, reversed: boolean): number {
@@ -37,12 +36,40 @@ export function* chunkView(
   filter: ChunkListFilter,
   sort: ChunkSort,
 ): Generator<undefined, ChunkView> {
-  const states = STATE_GROUPS[filter.group] ?? null
-  const wanted = Uint8Array.from(CHUNK_STATES, (state) => (states === null || states.includes(state) ? 1 : 0))
-  const { minBytes, maxBytes } = filter
-  const found = new Uint32Array(table.count)
+  // Counted first, so that only the rows themselves take room: sizes decide where a row goes.
+  const starts = new Uint32Array(sort === 'size' ? LARGE + 2 : 2)
+  const bucketOf = sort === 'size' ? (row: number) => table.sizeUnits(row) : () => 0
   let count = 0
   let bytes = 0
+  yield* matching(table, filter, (row) => {
+    starts[bucketOf(row) + 1]! += 1
+    count++
+    bytes += table.size(row)
+  })
+  if (sort === 'place' && count === table.count) return { name, table, rows: null, count, bytes }
+  for (let bucket = 1; bucket < starts.length; bucket++)
+    starts[bucket] = starts[bucket]! + starts[bucket - 1]!
+  const rows = new Uint32Array(count)
+  const large = starts[starts.length - 2]!
+  yield* matching(table, filter, (row) => {
+    const bucket = bucketOf(row)
+    rows[starts[bucket]!] = row
+    starts[bucket]! += 1
+  })
+  if (sort === 'size') rows.subarray(large).sort((a, b) => table.size(a) - table.size(b) || a - b)
+  return { name, table, rows, count, bytes }
+}
+
+/** Calls `found` with every row that the filter lets through, in their order. */
+function* matching(
+  table: ChunkTable,
+  filter: ChunkListFilter,
+  found: (row: number) => void,
+): Generator<undefined, void> {
+  const states = STATE_GROUPS[filter.group] ?? null
+  const wanted = Uint8Array.from(CHUNK_STATES, (state) => (states === null || states.includes(state) ? 1 : 0))
+  const minBytes = filter.minBytes ?? 0
+  const maxBytes = filter.maxBytes ?? Number.POSITIVE_INFINITY
   for (const [index, run] of table.runs.entries()) {
     if (filter.arena !== null && run.arena !== filter.arena) continue
     const end = table.runs[index + 1]?.first ?? table.count
@@ -50,45 +77,8 @@ export function* chunkView(
       if (((row - run.first) & (STEP_ROWS - 1)) === STEP_ROWS - 1) yield undefined
       if (!wanted[table.state(row)]) continue
       const size = table.size(row)
-      if ((minBytes !== null && size < minBytes) || (maxBytes !== null && size > maxBytes)) continue
-      found[count++] = row
-      bytes += size
+      if (size >= minBytes && size <= maxBytes) found(row)
     }
     yield undefined
   }
-  if (sort === 'place') {
-    const rows = count === table.count ? null : found.slice(0, count)
-    return { name, table, rows, count, bytes }
-  }
-  const rows = yield* sortedBySize(table, count === table.count ? found : found.slice(0, count))
-  return { name, table, rows, count, bytes }
-}
-
-/** Smallest first, equal sizes in their order: two passes over 16 bits each. */
-function* sortedBySize(table: ChunkTable, rows: Uint32Array): Generator<undefined, Uint32Array> {
-  let from = rows
-  let to = new Uint32Array(rows.length)
-  for (const shift of [0, 16]) {
-    const starts = new Uint32Array(DIGIT + 1)
-    for (let i = 0; i < from.length; i++) {
-      if ((i & (STEP_ROWS - 1)) === 0) yield undefined
-      starts[((table.sizeUnits(from[i]!) >>> shift) & (DIGIT - 1)) + 1]! += 1
-    }
-    for (let digit = 0, sum = 0; digit <= DIGIT; digit++) {
-      sum += starts[digit]!
-      starts[digit] = sum
-    }
-    for (let i = 0; i < from.length; i++) {
-      if ((i & (STEP_ROWS - 1)) === 0) yield undefined
-      const digit = (table.sizeUnits(from[i]!) >>> shift) & (DIGIT - 1)
-      to[starts[digit]!++] = from[i]!
-    }
-    const done: Uint32Array = to
-    to = from as Uint32Array<ArrayBuffer>
-    from = done
-  }
-  // Sizes beyond 32 GiB compare equal above: they are few, and last.
-  const large = from.findIndex((row) => table.sizeUnits(row) === 0xffff_ffff)
-  if (large >= 0) from.subarray(large).sort((a, b) => table.size(a) - table.size(b) || a - b)
-  return from
 }
