@@ -17,7 +17,7 @@ const MAY_IMPORT = {
   'views/text': ['report/', 'findings/', 'maps/', 'memory/', 'trace/', 'watch/'],
   'views/json': ['report/', 'trace/', 'watch/'],
   'views/html': ['report/', 'findings/', 'maps/', 'memory/', 'trace/', 'watch/'],
-  'views/tui': ['report/', 'findings/', 'maps/', 'memory/', 'session/session\\.ts'],
+  'views/tui': ['report/', 'findings/', 'maps/', 'memory/', 'session/(session|chunk-table)\\.ts'],
 }
 
 const rooms = Object.entries(MAY_IMPORT).map(([room, others]) => ({

@@ -1,6 +1,7 @@
 // The rows of a table of chunks that a filter lets through, in an order: made in steps, for millions of rows.
+
+import type { ChunkTable } from '../../../session/chunk-table.js'
 import { CHUNK_STATES } from '../../../session/session.js'
-import type { ChunkTable } from './chunk-table.js'
 import { type ChunkListFilter, type ChunkSort, STATE_GROUPS } from './chunks-state.js'
 
 /** `rows[i]` is the table's row at index i; null: index and row are the same. */
