@@ -6,6 +6,7 @@ import { GROUPINGS } from '../maps/group-regions.js'
 import { type ArenasOptions, runArenas } from './commands/arenas.js'
 import { type BinsOptions, runBins } from './commands/bins.js'
 import { type ChunksOptions, runChunks } from './commands/chunks.js'
+import { addDap } from './commands/dap.js'
 import { type DemoOptions, runDemo } from './commands/demo.js'
 import { type HeapsOptions, runHeaps } from './commands/heaps.js'
 import { type LimitOptions, runLimit } from './commands/limit.js'
@@ -162,6 +163,7 @@ function program(): Command {
     exitCode = code
   })
   addControlCommands(root)
+  addDap(root)
   withReportOptions(root.command('demo'))
     .description('makes the sample incident, takes its core and opens it')
     .option('--arenas <n>', 'threads with an arena each', '64')

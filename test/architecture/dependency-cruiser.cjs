@@ -18,6 +18,7 @@ const MAY_IMPORT = {
   'views/json': ['report/', 'trace/', 'watch/'],
   'views/html': ['report/', 'findings/', 'maps/', 'memory/', 'trace/', 'watch/'],
   'views/tui': ['report/', 'findings/', 'maps/', 'memory/', 'session/(session|chunk-table)\\.ts'],
+  'views/dap': ['report/', 'memory/', 'session/(session|chunk-table|debuggee)\\.ts'],
 }
 
 const rooms = Object.entries(MAY_IMPORT).map(([room, others]) => ({

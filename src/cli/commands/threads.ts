@@ -29,11 +29,15 @@ export async function runThreads(targets: readonly string[], options: ThreadsOpt
         frames: (stacks.get(thread.tid) ?? []).map((frame) => ({ ...frame, pc: hex(frame.pc) })),
       }))
       output(`${JSON.stringify(rows, null, 2)}\n`)
-    } else output(`${table(threads, stacks)}\n`)
+    } else output(`${threadsTable(threads, stacks)}\n`)
   })
 }
 
-function table(threads: readonly ReportThread[], stacks: ReadonlyMap<number, readonly Frame[]>): string {
+/** What malloc has for each thread, and the functions that it is in. */
+export function threadsTable(
+  threads: readonly ReportThread[],
+  stacks: ReadonlyMap<number, readonly Frame[]>,
+): string {
   const columns = [
     { title: 'thread', align: 'right' },
     { title: 'name', align: 'left' },
