@@ -33,7 +33,7 @@ export async function disassembleFunction(
   at: bigint,
   options?: CommandOptions,
 ): Promise<readonly MiInstruction[]> {
-  const { record } = await session.send(`-data-disassemble -a 0x${at.toString(16)} -- 2`, options)
+  const { record } = await session.send(`-data-disassemble -a 0x${at.toString(16)} -- 5`, options)
   return toInstructions(record.results)
 }
 

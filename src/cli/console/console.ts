@@ -34,12 +34,10 @@ function help(name: string | undefined): string {
     return [`${command.name} ${command.usage}`, command.about, ...options].join('\n')
   }
   return [
-    ...COMMANDS.map(({ name: own, usage, about }) =>
-      `${own} ${usage}`.trimEnd().padEnd(36).concat(` ${about}`),
-    ),
-    `${GDB} COMMAND`.padEnd(36).concat(' a command of gdb, where it has the core or the stopped process'),
-    'EXPRESSION'.padEnd(36).concat(' a value in the selected frame, by gdb'),
-    'help COMMAND'.padEnd(36).concat(' its options'),
+    ...COMMANDS.map(({ name: own, about }) => `${own.padEnd(14)} ${about}`),
+    `${GDB} COMMAND  a command of gdb, where it has the core or the stopped process`,
+    'EXPRESSION     a value in the selected frame, by gdb',
+    'help COMMAND   what it takes',
   ].join('\n')
 }
 

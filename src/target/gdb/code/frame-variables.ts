@@ -36,8 +36,9 @@ export async function evaluated(
   expression: string,
 ): Promise<CodeVariable> {
   const object = await unlessRefused(varCreate(gdb, place, expression))
-  if (object) return toVariable(gdb, place, object, name, expression)
-  // Variable objects do not say why.
+  if (object && (object.value !== '' || object.children > 0))
+    return toVariable(gdb, place, object, name, expression)
+  // Variable objects do not say why there is no value.
   return plain(name, null, await evaluateInFrame(gdb, place, expression))
 }
 
@@ -48,7 +49,9 @@ async function toVariable(
   name: string,
   expression: string,
 ): Promise<CodeVariable> {
-  const { type, value, children } = object
+  const { type, value } = object
+  // Of what the compiler has dropped there is nothing inside, although its type has members.
+  const children = /^<(optimized out|error|unavailable|not available)/.test(value) ? 0 : object.children
   const isArray = /\]$/.test(type ?? '')
   const pointsTo = pointerOf(value)
   const inside = pointsTo === null && children > 0 && expression !== ''

@@ -12,6 +12,7 @@ import {
 } from '../../../mi/frame-commands.js'
 import type { GdbSession } from '../../../mi/gdb-session.js'
 import { MiError } from '../../../mi/mi-error.js'
+import { unlessRefused } from '../../../mi/unless-refused.js'
 import {
   type Code,
   type CodeFrame,
@@ -53,7 +54,9 @@ export class GdbCode implements Code {
   frames(tid: number, from: number, count: number): Promise<readonly CodeFrame[]> {
     return this.#ask(async (gdb) => {
       const { thread } = await this.#place(gdb, { tid, level: 0 })
-      const found = await stackListFullFrames(gdb, thread, from, from + count - 1)
+      const answer = stackListFullFrames(gdb, thread, from, from + count - 1)
+      // gdb refuses what begins behind the end of the stack.
+      const found = from > 0 ? ((await unlessRefused(answer)) ?? []) : await answer
       return found.map(({ level, pc, functionName, file, fullName, line, from: library }) => ({
         level,
         pc: address(pc),
