@@ -86,7 +86,9 @@ export class DapClient {
   /** The answer to request `seq`, good or bad. */
   async response(seq: number): Promise<P.Response> {
     const found = () =>
-      this.transcript.find((m): m is P.Response => m.type === 'response' && (m as P.Response).request_seq === seq)
+      this.transcript.find(
+        (m): m is P.Response => m.type === 'response' && (m as P.Response).request_seq === seq,
+      )
     await this.#until(`the answer to request ${seq}`, () => found() !== undefined)
     return found()!
   }
@@ -105,14 +107,16 @@ export class DapClient {
 
   async refusalOf(seq: number): Promise<Refused> {
     const response = await this.response(seq)
-    if (response.success) throw new Error(`${response.command} should have failed: ${JSON.stringify(response.body)}`)
+    if (response.success)
+      throw new Error(`${response.command} should have failed: ${JSON.stringify(response.body)}`)
     const { error } = response.body as { error: P.Message }
     return { message: response.message!, id: error.id, error }
   }
 
   /** The next event of that name that no earlier call has had. */
   async expectEvent<T>(event: string): Promise<T> {
-    const all = () => this.transcript.filter((m): m is P.Event => m.type === 'event' && (m as P.Event).event === event)
+    const all = () =>
+      this.transcript.filter((m): m is P.Event => m.type === 'event' && (m as P.Event).event === event)
     const index = this.#passed.get(event) ?? 0
     this.#passed.set(event, index + 1)
     await this.#until(`event ${event}`, () => all().length > index)
@@ -153,14 +157,19 @@ export class DapClient {
   }
 
   async expectVariables(variablesReference: number, page: object = {}): Promise<P.Variable[]> {
-    return (await this.expect<P.VariablesResponse['body']>('variables', { variablesReference, ...page })).variables
+    return (await this.expect<P.VariablesResponse['body']>('variables', { variablesReference, ...page }))
+      .variables
   }
 
   expectEvaluate(expression: string, more: object = {}): Promise<P.EvaluateResponse['body']> {
     return this.expect('evaluate', { expression, context: 'repl', ...more })
   }
 
-  expectMemory(memoryReference: string, count: number, offset?: number): Promise<P.ReadMemoryResponse['body']> {
+  expectMemory(
+    memoryReference: string,
+    count: number,
+    offset?: number,
+  ): Promise<NonNullable<P.ReadMemoryResponse['body']>> {
     return this.expect('readMemory', { memoryReference, count, ...(offset === undefined ? {} : { offset }) })
   }
 
@@ -176,7 +185,8 @@ export class DapClient {
     const end = Date.now() + DEADLINE_MS
     while (!check()) {
       if (this.isClosed) throw new Error(`the adapter closed before ${what}`)
-      if (Date.now() > end) throw new Error(`never came: ${what}; ${JSON.stringify(this.transcript.slice(-3))}`)
+      if (Date.now() > end)
+        throw new Error(`never came: ${what}; ${JSON.stringify(this.transcript.slice(-3))}`)
       await new Promise<void>((resolve) => {
         const timer = setTimeout(wake, 500)
         const waiting = this.#waiting

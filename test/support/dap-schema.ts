@@ -21,7 +21,9 @@ export function schemaFaults(transcript: readonly P.ProtocolMessage[]): string[]
     if (!(name in schema.definitions)) return [`no message ${name} in the protocol`]
     const validate = validators.get(name) ?? ajv.compile({ $ref: `dap#/definitions/${name}` })
     validators.set(name, validate)
-    return validate(message) ? [] : [`${name}: ${ajv.errorsText(validate.errors)} in ${JSON.stringify(message).slice(0, 300)}`]
+    return validate(message)
+      ? []
+      : [`${name}: ${ajv.errorsText(validate.errors)} in ${JSON.stringify(message).slice(0, 300)}`]
   })
 }
 

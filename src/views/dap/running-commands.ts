@@ -51,7 +51,7 @@ const RUNNING: readonly (readonly [least: string, rest: string])[] = [
 
 /** What only carries another command. */
 const CARRIERS =
-  /^(server|silent|(thread|frame)\s+apply\s+(all|[\d\s.*$-]+?)(\s+-[a-z]+(\s+\d+)?)*|t?faas|taas|with\s.*?\s--)\s+(?=\S)/
+  /^(server|silent|(thread|frame)\s+apply\s+(all|[\d\s.*$-]+?)(\s+-[a-z]+(\s+\d+)?)*|t?faas|taas|with\s.*?\s--)\s+(?=[a-z!|])/
 
 /** True where gdb would do more than look. */
 export function runsTarget(command: string): boolean {

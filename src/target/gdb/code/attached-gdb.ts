@@ -32,6 +32,7 @@ export async function attachCode(pid: number, options: GdbOptions, signal: Abort
     if (!(error instanceof MiError)) throw error
     if (error.kind !== 'refused') throw new TargetError(error.gdbMessage, error.hint)
     const hint = 'run as the same user or as root, and let no other debugger be attached'
-    throw new TargetError(`gdb cannot attach to ${pid}: ${error.gdbMessage}`, hint)
+    const why = error.gdbMessage.replace(/\s+/g, ' ')
+    throw new TargetError(`gdb cannot attach to ${pid}: ${why}`, hint)
   }
 }

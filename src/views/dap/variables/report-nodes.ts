@@ -68,7 +68,8 @@ export function regionsNode(session: Session): VariableNode {
     indexed: session.pieces.length,
     page: (from, count) =>
       session.pieces.slice(from, from + count).map(({ start, end, category, region, residentBytes }) => {
-        const resident = residentBytes === null ? '' : `, ${bytesText(residentBytes)} ${session.isLive ? 'in RAM' : 'saved'}`
+        const resident =
+          residentBytes === null ? '' : `, ${bytesText(residentBytes)} ${session.isLive ? 'in RAM' : 'saved'}`
         return {
           name: `${hex(start)}-${hex(end)}`,
           value:
