@@ -184,11 +184,9 @@ t.test('a browser that is made to send a message to the port is cut off', async 
   )
 })
 
-t.test('another user of this machine is not let in', async (t) => {
-  if (process.getuid?.() !== 0) {
-    t.skip('to become another user takes root')
-    return
-  }
+const NOT_ROOT = process.getuid?.() === 0 ? false : 'to become another user takes root'
+
+t.test('another user of this machine is not let in', { skip: NOT_ROOT }, async (t) => {
   const { spawnSync } = await import('node:child_process')
   const code = `const s = require('net').connect(${port}, '127.0.0.1', () => s.write('Content-Length: 60\\r\\n\\r\\n')); s.on('error', () => {}); s.on('close', () => { console.log('closed'); process.exit() }); setTimeout(() => process.exit(), 20000)`
   const { stdout } = spawnSync(process.execPath, ['-e', code], {
