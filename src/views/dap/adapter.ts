@@ -14,6 +14,8 @@ import { REQUESTS } from './requests.js'
 import { ConsoleError, type DapServices } from './services.js'
 
 const MOST_AT_ONCE = 1000
+/** What has something to put away when it is cancelled: answered when it is done with that. */
+const WHOLE = new Set(['launch', 'attach', 'disconnect'])
 
 /** Answers one client until it disconnects or is gone; requests run side by side. */
 export class Adapter extends ProtocolServer {
@@ -75,7 +77,8 @@ export class Adapter extends ProtocolServer {
       const handler = REQUESTS.get(command)
       if (!handler) throw new DapError('unknownRequest', { command: JSON.stringify(command.slice(0, 100)) })
       if (command === 'disconnect') this.#cancelAll(seq)
-      const body = await handler(conversation, new Arguments(command, values), work)
+      const answer = Promise.resolve(handler(conversation, new Arguments(command, values), work))
+      const body = await (WHOLE.has(command) ? answer : untilAborted(answer, work.signal))
       if (body !== undefined) response.body = body
     } catch (error) {
       fail(response, work.signal.aborted ? new DapError('cancelled') : toDapError(error))
@@ -114,6 +117,21 @@ export class Adapter extends ProtocolServer {
     this.#cancelAll(-1)
     this.stop()
     void this.#conversation.close().finally(() => this.#end())
+  }
+}
+
+/** gdb finishes what it is at, and nobody waits for that. */
+async function untilAborted<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
+  answer.catch(() => {})
+  let stop: () => void = () => {}
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(new DapError('cancelled'))
+    signal.addEventListener('abort', stop, { once: true })
+  })
+  try {
+    return await Promise.race([answer, aborted])
+  } finally {
+    signal.removeEventListener('abort', stop)
   }
 }
 

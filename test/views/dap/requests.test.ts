@@ -84,6 +84,8 @@ t.test('stackTrace by pages', async (t) => {
   const page = await client.expectStackTrace(mainThread, { startFrame: 5, levels: 3 })
   t.same(page.stackFrames, whole.stackFrames.slice(5, 8))
   t.ok(page.totalFrames! > 8, 'it goes on')
+  t.equal(whole.stackFrames[0]!.source, undefined, 'a source that is not here is not to be opened')
+  t.match(whole.stackFrames[0]!.name, / (at|in) /)
   const behind = await client.expectStackTrace(mainThread, { startFrame: 5000, levels: 10 })
   t.same(behind.stackFrames, [])
   waits = whole.stackFrames.find(({ name }) => name === 'waits')!

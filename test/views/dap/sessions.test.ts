@@ -94,6 +94,20 @@ t.test('long work is cancelled, shows its progress, and others are answered mean
   await client.expectDisconnect()
 })
 
+t.test('a question to gdb is cancelled without waiting for gdb', async (t) => {
+  const client = await opened()
+  await scopesOf(client)
+  const slow = client.send('evaluate', {
+    expression: '-exec python import time; time.sleep(4)',
+    context: 'repl',
+  })
+  const began = performance.now()
+  await client.expect('cancel', { requestId: slow })
+  t.match(await client.response(slow), { success: false, message: 'cancelled' })
+  t.ok(performance.now() - began < 3500, 'answered while gdb was busy')
+  await client.expectDisconnect()
+})
+
 t.test('launch itself is cancelled, and can be tried again', async (t) => {
   const client = await DapClient.connect(port)
   await client.expectInitialize({ supportsProgressReporting: true })

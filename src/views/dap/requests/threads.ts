@@ -60,16 +60,24 @@ function toFrame(
 ): DebugProtocol.StackFrame {
   const { level, pc, functionName, source, line, library } = frame
   const module = moduleAt(debuggee, pc)
-  const where = source === null && library !== null ? ` in ${basename(library)}` : ''
+  const isHere = source?.isHere === true
+  // An editor would open an empty file where there is none: such a place is told in the name.
+  const where = isHere
+    ? ''
+    : source
+      ? ` at ${basename(source.path)}${line === null ? '' : `:${line}`}`
+      : library === null
+        ? ''
+        : ` in ${basename(library)}`
   return {
     id: conversation.frames.numberOf({ tid, level }),
     name: printable(`${functionName ?? hex(pc)}${where}`),
-    line: source && line !== null ? line - 1 + conversation.linesStartAt : 0,
+    line: isHere && line !== null ? line - 1 + conversation.linesStartAt : 0,
     column: 0,
     instructionPointerReference: hex(pc),
-    ...(source ? { source: toSource(source) } : {}),
+    ...(source && isHere ? { source: toSource(source) } : {}),
     ...(module === null ? {} : { moduleId: module }),
-    ...(source?.isHere ? {} : { presentationHint: 'subtle' as const }),
+    ...(isHere ? {} : { presentationHint: 'subtle' as const }),
   }
 }
 
