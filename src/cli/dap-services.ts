@@ -1,7 +1,6 @@
 // What the debug adapter asks to be done outside of it: targets opened, console lines run.
 
 import type { Debuggee } from '../session/debuggee.js'
-import { debuggeeOf } from '../session/debuggee.js'
 import { openDebuggee } from '../session/open-debuggee.js'
 import type { TargetChoice } from '../target/open.js'
 import { TargetError } from '../target/target.js'
@@ -44,8 +43,7 @@ function choiceOf({ core, pid, program, sysroot }: OpenArguments): TargetChoice 
   }
 }
 
-/** A snapshot or a saved report, once sessions over them can be opened. */
+/** A snapshot or a saved report, once sessions over them can be opened: then `debuggeeOf` makes a debuggee of one. */
 async function openReport(path: string): Promise<Debuggee> {
-  void debuggeeOf
   throw new TargetError(`${path}: saved reports cannot be opened in an editor yet`, 'open the core itself')
 }

@@ -50,17 +50,6 @@ export async function stackListFullFrames(
   })
 }
 
-/** `-stack-info-depth`: at most `most`. */
-export async function stackInfoDepth(
-  session: GdbSession,
-  thread: number,
-  most: number,
-  options?: CommandOptions,
-): Promise<number> {
-  const { record } = await session.send(`-stack-info-depth --thread ${thread} ${most}`, options)
-  return Number(textField(record.results, 'depth')) || 0
-}
-
 /** A local variable or argument; the value only of simple types. */
 export interface MiVariable {
   readonly name: string

@@ -5,7 +5,7 @@ import type { CommandOptions, GdbSession } from './gdb-session.js'
 import { miQuote } from './quote.js'
 import { type MiResult, textField } from './record.js'
 
-/** A value that gdb keeps under a name of its own until `varDelete`. */
+/** A value that gdb keeps under a name of its own. */
 export interface MiObject {
   readonly name: string
   /** What it is inside of its parent; the expression itself of one that was created. */
@@ -47,11 +47,6 @@ export async function varPathExpression(
 ): Promise<string> {
   const { record } = await session.send(`-var-info-path-expression ${miQuote(name)}`, options)
   return textField(record.results, 'path_expr') ?? ''
-}
-
-/** `-var-delete`, its children too. */
-export async function varDelete(session: GdbSession, name: string, options?: CommandOptions): Promise<void> {
-  await session.send(`-var-delete ${miQuote(name)}`, options)
 }
 
 function toObject(results: readonly MiResult[], expression: string): MiObject {

@@ -16,9 +16,8 @@ export class Arguments {
       typeof values === 'object' && values !== null ? (values as Readonly<Record<string, unknown>>) : {}
   }
 
-  has(name: string): boolean {
-    const value = this.#values[name]
-    return value !== undefined && value !== null
+  isText(name: string): boolean {
+    return typeof this.#values[name] === 'string'
   }
 
   text(name: string): string | null {

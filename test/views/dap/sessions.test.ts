@@ -228,7 +228,7 @@ t.test("Microsoft's own test client: launched, threads, stack, variables", async
   const memory = (await client.send('readMemory', { memoryReference, count: 8 })) as P.ReadMemoryResponse
   t.equal(Buffer.from(memory.body!.data!, 'base64').length, 8)
   await t.rejects(client.send('nonsense', {}))
-  await client.disconnectRequest()
+  // Disconnects and waits for the answer.
   await client.stop()
 })
 

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire, Module } from 'node:module'
 import { join } from 'node:path'
 import t from 'tap'
+import { ERRORS } from '../../../src/views/dap/errors.js'
 import { ROOT, scratch } from '../../support/programs.js'
 
 interface Manifest {
@@ -109,4 +110,13 @@ t.test('the .vsix is built, and the same each time', async (t) => {
     'extension/extension.js',
   ])
     t.ok(list.includes(file), file)
+})
+
+t.test('the documentation names every error id, once', async (t) => {
+  const text = readFileSync(join(ROOT, 'docs/editors.md'), 'utf8')
+  const told = [...text.matchAll(/^\| (1\d{3}) \|/gm)].map(([, id]) => Number(id))
+  t.same(
+    told,
+    Object.values(ERRORS).map(({ id }) => id),
+  )
 })

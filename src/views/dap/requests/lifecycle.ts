@@ -60,15 +60,7 @@ function wantedOf(args: Arguments): OpenArguments {
   }
   const core = path('core')
   const report = path('report')
-  // A variable of the editor, such as a picked process, arrives as text.
-  const pidText = args.has('pid') && !Number.isInteger(pidValue(args)) ? args.text('pid') : null
-  const pid =
-    pidText !== null && /^[1-9]\d{0,8}$/.test(pidText)
-      ? Number(pidText)
-      : pidText === null
-        ? args.whole('pid', 1)
-        : null
-  if (pidText !== null && pid === null) throw args.bad('"pid" takes the number of a process')
+  const pid = pidOf(args)
   const named = [core, report, pid].filter((value) => value !== null).length
   if (named === 0) throw new DapError('nothingNamed')
   if (named > 1) throw args.bad('"core", "pid" and "report" exclude each other')
@@ -88,13 +80,12 @@ function wantedOf(args: Arguments): OpenArguments {
   }
 }
 
-function pidValue(args: Arguments): number {
-  try {
-    return args.whole('pid') ?? Number.NaN
-  } catch (error) {
-    if (error instanceof DapError) return Number.NaN
-    throw error
-  }
+// A variable of the editor, such as a picked process, arrives as text.
+function pidOf(args: Arguments): number | null {
+  if (!args.isText('pid')) return args.whole('pid', 1)
+  const text = args.wantedText('pid')
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text)
+  throw args.bad('"pid" takes the number of a process')
 }
 
 // The verdict comes first, in the console.

@@ -89,7 +89,7 @@ async function insideArena(
           })),
       },
     },
-    chunksRow(session, { arena: arena.index }, table, tables),
+    chunksRow(session, { arena: arena.index }, table, expected, tables),
   ]
 }
 
@@ -98,8 +98,10 @@ function chunksRow(
   session: Session,
   filter: { readonly arena: number },
   { count }: ChunkTable,
+  expected: number | null,
   tables: ChunkTables,
 ): VariableRow {
+  if (count === 0 && expected) return { name: 'chunks', value: 'not kept in a snapshot' }
   return {
     name: 'chunks',
     value: countText(count),
@@ -139,6 +141,7 @@ function mmappedRow(
           session,
           { arena: MMAPPED },
           await tables.of(session, { arena: MMAPPED }, count, work),
+          count,
           tables,
         ),
       ],
