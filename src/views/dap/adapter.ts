@@ -4,6 +4,7 @@ import type { Readable, Writable } from 'node:stream'
 import { Event, Response } from '@vscode/debugadapter/lib/messages.js'
 import { ProtocolServer } from '@vscode/debugadapter/lib/protocol.js'
 import type { DebugProtocol } from '@vscode/debugprotocol'
+import { printable } from '../../format/printable.js'
 import { CodeRefusal, TargetError } from '../../session/debuggee.js'
 import { Arguments } from './arguments.js'
 import { Conversation } from './conversation.js'
@@ -150,12 +151,14 @@ function toDapError(error: unknown): DapError {
 
 function fail(response: DebugProtocol.Response, error: DapError): void {
   response.success = false
-  response.message = error.kind === 'cancelled' ? 'cancelled' : error.message
+  response.message = error.kind === 'cancelled' ? 'cancelled' : printable(error.message)
   response.body = {
     error: {
       id: error.id,
       format: error.format,
-      variables: { ...error.variables },
+      variables: Object.fromEntries(
+        Object.entries(error.variables).map(([name, text]) => [name, printable(text)]),
+      ),
       showUser: error.kind !== 'cancelled',
     },
   }

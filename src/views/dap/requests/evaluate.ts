@@ -51,7 +51,7 @@ async function printedBy(
 function described({ session }: Debuggee, text: string): object {
   const at = addressOf(text)
   return {
-    result: session.describe(at).lines.join('; '),
+    result: session.describe(at).lines.map(printable).join('; '),
     variablesReference: 0,
     memoryReference: hex(at),
     type: 'address',
