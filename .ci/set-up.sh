@@ -2,7 +2,7 @@
 # Makes this checkout ready: npm packages from the lock file, and the system packages that are missing.
 # usage: set-up.sh PACKAGE...   of: gdb gcc libc6-dev libc6-dbg tmux time zstd lz4 xz-utils
 #                 PACKAGE?      of: gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user chromium debootstrap gdbserver
-#                                   linux-perf prometheus
+#                                   linux-perf prometheus parallel zsh fish mandoc shellcheck emacs-nox elpa-dap-mode
 # As root on Debian it installs them; otherwise it prints the line to run and fails. Without those with a question mark
 # some tests are skipped: they are installed where that is possible, and their absence is no failure.
 set -eu
@@ -16,7 +16,9 @@ for package in "$@"; do
     'libc6-dev-arm64-cross?') [ -e /usr/aarch64-linux-gnu/include/malloc.h ] && continue ;;
     'qemu-user?') command -v qemu-aarch64 >/dev/null 2>&1 && continue ;;
     gdb | gcc | tmux | zstd | lz4) command -v "$package" >/dev/null 2>&1 && continue ;;
-    'chromium?' | 'gdbserver?' | 'prometheus?' | 'debootstrap?') command -v "${package%?}" >/dev/null 2>&1 && continue ;;
+    'chromium?' | 'gdbserver?' | 'prometheus?' | 'debootstrap?' | 'parallel?' | 'zsh?' | 'fish?' | 'mandoc?' | 'shellcheck?') command -v "${package%?}" >/dev/null 2>&1 && continue ;;
+    'emacs-nox?') command -v emacs >/dev/null 2>&1 && continue ;;
+    'elpa-dap-mode?') dpkg -s elpa-dap-mode >/dev/null 2>&1 && continue ;;
     'linux-perf?') command -v perf >/dev/null 2>&1 && continue ;;
     xz-utils) command -v xz >/dev/null 2>&1 && continue ;;
     time) [ -x /usr/bin/time ] && continue ;;

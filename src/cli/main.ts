@@ -8,6 +8,7 @@ import { addBatch } from './commands/batch.js'
 import { type BinsOptions, runBins } from './commands/bins.js'
 import { type ChunksOptions, runChunks } from './commands/chunks.js'
 import { addCompletion } from './commands/completion.js'
+import { addDap } from './commands/dap.js'
 import { type DemoOptions, runDemo } from './commands/demo.js'
 import { addDiff } from './commands/diff.js'
 import { type FindOptions, runFind, withFindOptions } from './commands/find.js'
@@ -185,6 +186,7 @@ function program(): Command {
   addSnapshot(root, end)
   addDiff(root, end)
   addControlCommands(root)
+  addDap(root)
   withReportOptions(root.command('demo'))
     .description('makes the sample incident, takes its core and opens it')
     .option('--arenas <n>', 'threads with an arena each', '64')

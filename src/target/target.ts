@@ -3,6 +3,7 @@ import type { Address } from '../memory/address.js'
 import type { MemorySource } from '../memory/memory-source.js'
 import type { PageRuns } from '../memory/page-runs.js'
 import type { Region } from '../memory/region.js'
+import type { Code } from './code.js'
 
 /** One thread; what could not be known is null. */
 export interface Thread {
@@ -152,6 +153,8 @@ export interface Symbols {
   backtraces(depth: number): Promise<ReadonlyMap<number, readonly Frame[]>>
   /** What could not be loaded, for the user to know; e.g. missing debug files. */
   readonly warnings: readonly string[]
+  /** A debugger's view of the threads, of a core whose program is at hand; absent or null: others. Ends with `close`. */
+  readonly code?: Code | null
   close(): Promise<void>
 }
 

@@ -19,7 +19,8 @@ const MAY_IMPORT = {
   'views/text': ['report/', 'findings/', 'maps/', 'memory/', 'trace/', 'watch/', 'diff/'],
   'views/json': ['report/', 'trace/', 'watch/', 'diff/'],
   'views/html': ['report/', 'findings/', 'maps/', 'memory/', 'trace/', 'watch/', 'diff/'],
-  'views/tui': ['report/', 'findings/', 'maps/', 'memory/', 'session/session\\.ts'],
+  'views/tui': ['report/', 'findings/', 'maps/', 'memory/', 'session/(session|chunk-table)\\.ts'],
+  'views/dap': ['report/', 'memory/', 'session/(session|chunk-table|debuggee)\\.ts'],
 }
 
 const rooms = Object.entries(MAY_IMPORT).map(([room, others]) => ({

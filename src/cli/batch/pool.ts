@@ -1,6 +1,7 @@
 // Worker processes for a batch: each takes one core at a time; one that dies or hangs takes only its own core with it.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { durationText } from '../../format/durations.js'
+import { selfCommand } from '../self-command.js'
 import { type BatchAnswer, failure } from './row.js'
 import type { WorkerTask } from './worker.js'
 
@@ -49,9 +50,9 @@ export class Worker {
   }
 
   #start(): ChildProcess {
-    const script = isSingleFile() ? [] : [process.argv[1]!]
+    const [file, args] = selfCommand()
     this.#stderr = ''
-    const child = spawn(process.execPath, [...process.execArgv, ...script, 'batch-worker'], {
+    const child = spawn(file, [...process.execArgv, ...args, 'batch-worker'], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     })
     child.stderr!.setEncoding('utf8').on('data', (text: string) => {
@@ -59,11 +60,6 @@ export class Worker {
     })
     return child
   }
-}
-
-// Node 20 has node:sea from 20.12 on only.
-function isSingleFile(): boolean {
-  return process.getBuiltinModule?.('node:sea')?.isSea() === true
 }
 
 function lateFailure(timeoutMs: number): BatchAnswer {

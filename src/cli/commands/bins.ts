@@ -44,6 +44,13 @@ export async function runBins(targets: readonly string[], options: BinsOptions):
   return damaged && options.strict && code === EXIT.done ? EXIT.partial : code
 }
 
+/** The table of `arena-inspect bins`, and what is damaged. */
+export function binsText(memory: MemorySource, malloc: MallocState, only: number | null): string {
+  const { rows, damage } = arenaLists(memory, malloc, only)
+  const shown = only === null ? [...rows, ...tcacheRows(malloc)] : rows
+  return [`${table(shown)}\n`, ...damage.map((what) => `${what}\n`)].join('')
+}
+
 function arenaLists(
   memory: MemorySource,
   { model, layout }: MallocState,

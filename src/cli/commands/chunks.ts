@@ -25,10 +25,10 @@ export interface ChunksOptions extends TargetOptions {
   readonly limit?: string
 }
 
-const FREE: readonly ChunkState[] = ['fastbin', 'unsorted', 'binned', 'top']
-const USED: readonly ChunkState[] = ['live', 'tcache', 'mmapped']
+export const FREE: readonly ChunkState[] = ['fastbin', 'unsorted', 'binned', 'top']
+export const USED: readonly ChunkState[] = ['live', 'tcache', 'mmapped']
 const NAMES = CHUNK_STATES.map((state) => state.padEnd(9))
-const HEADER = 'chunk               size       state      arena\n'
+export const CHUNKS_HEADER = 'chunk               size       state      arena\n'
 
 export async function runChunks(targets: readonly string[], options: ChunksOptions): Promise<ExitCode> {
   const filter = filterOf(options)
@@ -37,7 +37,7 @@ export async function runChunks(targets: readonly string[], options: ChunksOptio
   const row = isJson ? jsonRow : textRow
   return withMalloc(targets, options, async (session) => {
     const batches = session.chunkBatches(filter)
-    if (!isJson) await write(HEADER)
+    if (!isJson) await write(CHUNKS_HEADER)
     let left = limit
     for (const batch of options.sort === 'size' ? [largest(batches, limit)] : batches) {
       const count = Math.min(left, batch.count)
@@ -70,7 +70,8 @@ function largest(batches: Iterable<ChunkBatch>, limit: number): ChunkBatch {
   return chunks.sorted()
 }
 
-function textRow({ addresses, sizes, states, arenas }: ChunkBatch, at: number): string {
+/** A line of `arena-inspect chunks`. */
+export function textRow({ addresses, sizes, states, arenas }: ChunkBatch, at: number): string {
   const arena = arenas[at]!
   const owner = arena < 0 ? '-' : arena === 0 ? 'main' : String(arena)
   const address = `0x${addresses[at]!.toString(16)}`

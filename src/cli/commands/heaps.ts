@@ -26,19 +26,32 @@ export async function runHeaps(targets: readonly string[], options: HeapsOptions
       const document: HeapsDocument = { schema: 'arena-inspect-heaps/1', complete, heaps: rows }
       outputJson(document)
     } else {
-      const columns = [
-        { title: 'arena', align: 'right' },
-        { title: 'heap', align: 'left' },
-        { title: 'size', align: 'right' },
-        { title: 'committed', align: 'right' },
-        { title: 'reserved', align: 'right' },
-      ] as const
-      const cells = rows.map((row) => [
-        row.arena === 0 ? 'main' : String(row.arena),
-        row.address,
-        ...[row.sizeBytes, row.committedBytes, row.reservedBytes].map(countText),
-      ])
-      output(`${plainTable(columns, cells)}\n`)
+      output(`${heapsTable(rows)}\n`)
     }
   })
+}
+
+/** A heap_info, or a piece of the main heap. */
+export interface HeapRow {
+  readonly arena: number
+  readonly address: string
+  readonly sizeBytes: number
+  readonly committedBytes: number
+  readonly reservedBytes: number
+}
+
+export function heapsTable(rows: readonly HeapRow[]): string {
+  const columns = [
+    { title: 'arena', align: 'right' },
+    { title: 'heap', align: 'left' },
+    { title: 'size', align: 'right' },
+    { title: 'committed', align: 'right' },
+    { title: 'reserved', align: 'right' },
+  ] as const
+  const cells = rows.map((row) => [
+    row.arena === 0 ? 'main' : String(row.arena),
+    row.address,
+    ...[row.sizeBytes, row.committedBytes, row.reservedBytes].map(countText),
+  ])
+  return plainTable(columns, cells)
 }

@@ -32,11 +32,15 @@ export async function runThreads(targets: readonly string[], options: ThreadsOpt
       const { complete } = report
       const document: ThreadsDocument = { schema: 'arena-inspect-threads/1', complete, threads: rows }
       outputJson(document)
-    } else output(`${table(threads, stacks)}\n`)
+    } else output(`${threadsTable(threads, stacks)}\n`)
   })
 }
 
-function table(threads: readonly ReportThread[], stacks: ReadonlyMap<number, readonly Frame[]>): string {
+/** What malloc has for each thread, and the functions that it is in. */
+export function threadsTable(
+  threads: readonly ReportThread[],
+  stacks: ReadonlyMap<number, readonly Frame[]>,
+): string {
   const columns = [
     { title: 'thread', align: 'right' },
     { title: 'name', align: 'left' },

@@ -1,7 +1,7 @@
 // `arena-inspect x`: memory of a target as gdb's x prints it, with symbols and chunk marks.
 import { type Address, hex, offset } from '../../memory/address.js'
 import type { InspectedSession } from '../../session/inspected-session.js'
-import type { ChunkMark } from '../../session/session.js'
+import type { ChunkMark, Session } from '../../session/session.js'
 import { SnapshotSession } from '../../snapshot/snapshot-session.js'
 import { renderHex } from '../../views/text/hex-dump.js'
 import { plainTable } from '../../views/text/plain-table.js'
@@ -97,6 +97,39 @@ async function words(
   bytes: Uint8Array,
   head: Head | null,
 ): Promise<void> {
+  if (!head) {
+    output(await wordsText(session, start, bytes))
+    return
+  }
+  const { values, symbolOf } = await namedWords(session, start, bytes)
+  const rows = values.map((value, index) => {
+    const at = offset(start, index * session.wordBytes)
+    return { address: hex(at), word: hex(value), symbol: symbolOf(value) }
+  })
+  const document: WordsDump = { ...head, as: 'words', words: rows }
+  outputJson(document)
+}
+
+/** Words with their symbols and the chunks that begin in each line; `bytes` are whole words. */
+export async function wordsText(session: Session, start: Address, bytes: Uint8Array): Promise<string> {
+  const { wordBytes } = session
+  const { values, symbolOf } = await namedWords(session, start, bytes)
+  const marks = session.chunksIn(start, offset(start, bytes.length))
+  let next = 0
+  const marksOf = (from: bigint, to: bigint) => {
+    const found: string[] = []
+    while (next < marks.length && marks[next]!.address < from) next++
+    while (next < marks.length && marks[next]!.address < to) found.push(markText(marks[next++]!))
+    return found.join(', ')
+  }
+  return renderWords({ start, wordBytes, words: values, symbolOf, marksOf })
+}
+
+async function namedWords(
+  session: Session,
+  start: Address,
+  bytes: Uint8Array,
+): Promise<{ values: bigint[]; symbolOf: (value: bigint) => string | null }> {
   const { wordBytes } = session
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   const values: bigint[] = []
@@ -110,25 +143,7 @@ async function words(
   const asked = [...new Set([...heads, ...values])]
   const names = await session.symbolsOf(asked)
   const known = new Map(asked.map((value, index) => [value, names[index] ?? null]))
-  const symbolOf = (value: bigint) => known.get(value) ?? null
-  if (head) {
-    const rows = values.map((value, index) => {
-      const at = offset(start, index * wordBytes)
-      return { address: hex(at), word: hex(value), symbol: symbolOf(value) }
-    })
-    const document: WordsDump = { ...head, as: 'words', words: rows }
-    outputJson(document)
-    return
-  }
-  const marks = session.chunksIn(start, offset(start, bytes.length))
-  let next = 0
-  const marksOf = (from: bigint, to: bigint) => {
-    const found: string[] = []
-    while (next < marks.length && marks[next]!.address < from) next++
-    while (next < marks.length && marks[next]!.address < to) found.push(markText(marks[next++]!))
-    return found.join(', ')
-  }
-  output(renderWords({ start, wordBytes, words: values, symbolOf, marksOf }))
+  return { values, symbolOf: (value) => known.get(value) ?? null }
 }
 
 function markText({ state, address: at, sizeBytes, arenaIndex }: ChunkMark): string {

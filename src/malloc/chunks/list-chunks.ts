@@ -38,6 +38,7 @@ export interface ChunkBatch {
 
 /** Which chunks are wanted; absent: all. */
 export interface ChunkFilter {
+  /** A ring position; −1: the mmapped chunks only. */
   readonly arena?: number
   readonly states?: ReadonlySet<ChunkState>
   /** Least and largest chunk size in bytes. */
@@ -73,7 +74,7 @@ export function* listChunks(
       yield* segmentBatches(walkerOf(memory, layout, segment, lists), segment, arena.index, lists, rows)
     }
   }
-  for (const { address, bytes } of filter.arena === undefined ? model.mmapped.found : []) {
+  for (const { address, bytes } of (filter.arena ?? -1) === -1 ? model.mmapped.found : []) {
     rows.add(address, bytes, STATE.mmapped, -1)
     if (rows.isFull) yield rows.take()
   }

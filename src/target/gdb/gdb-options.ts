@@ -8,4 +8,6 @@ export interface GdbOptions {
   readonly transcript?: (direction: TranscriptDirection, line: string) => void
   /** For one gdb command; default 60 s. */
   readonly timeoutMs?: number
+  /** No signal is ever sent to gdb: see GdbSessionOptions. */
+  readonly spared?: boolean
 }

@@ -5,6 +5,7 @@ import { MiError } from '../../mi/mi-error.js'
 import { missingGdb } from '../../mi/missing-gdb.js'
 import { cliQuote } from '../../mi/quote.js'
 import type { Frame, StructLayout, Symbols, Target } from '../target.js'
+import { GdbCode } from './code/gdb-code.js'
 import { CoreGdb } from './core-gdb.js'
 import { FileGdb } from './file-gdb.js'
 import type { GdbOptions } from './gdb-options.js'
@@ -42,6 +43,7 @@ class GdbSymbols implements Symbols {
   readonly #target: SymbolsTarget
   readonly #files: FileGdb
   readonly #core: CoreGdb | null
+  readonly code: GdbCode | null
   readonly #warnings = new Set<string>()
   #last: Promise<unknown> = Promise.resolve()
   #closed = false
@@ -57,6 +59,8 @@ class GdbSymbols implements Symbols {
     const isCore = target.kind === 'core'
     const program = isCore ? (target.modules().find((module) => module.isProgram)?.file ?? null) : null
     this.#core = program === null ? null : new CoreGdb(program, corePath, target, gdb, warn)
+    const core = this.#core
+    this.code = core && new GdbCode({ ready: () => core.ready(), close: async () => {} })
   }
 
   get warnings(): readonly string[] {

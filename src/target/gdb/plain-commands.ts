@@ -3,7 +3,7 @@
 import { type Address, address, hex } from '../../memory/address.js'
 import { stackListFrames, threadInfo } from '../../mi/commands.js'
 import type { GdbSession } from '../../mi/gdb-session.js'
-import { MiError } from '../../mi/mi-error.js'
+import { unlessRefused } from '../../mi/unless-refused.js'
 import type { Frame, StructLayout } from '../target.js'
 
 const TYPES: Record<string, string> = { main_arena: 'struct malloc_state', mp_: 'struct malloc_par' }
@@ -96,13 +96,4 @@ export async function plainBacktraces(
     )
   }
   return stacks
-}
-
-async function unlessRefused<T>(answer: Promise<T>): Promise<T | null> {
-  try {
-    return await answer
-  } catch (error) {
-    if (error instanceof MiError && error.kind === 'refused') return null
-    throw error
-  }
 }

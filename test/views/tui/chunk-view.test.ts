@@ -1,10 +1,10 @@
 // Chunks in columns, chosen and sorted: the same as plain arrays of objects would give.
 import fc from 'fast-check'
 import t from 'tap'
+import { ChunkTable } from '../../../src/session/chunk-table.js'
 import { CHUNK_STATES } from '../../../src/session/session.js'
-import { ChunkTable } from '../../../src/views/tui/chunks/chunk-table.js'
+import { EVERY_CHUNK } from '../../../src/views/tui/chunks/chunk-filter.js'
 import { chunkView, indexHolding, rowAt } from '../../../src/views/tui/chunks/chunk-view.js'
-import { EVERY_CHUNK } from '../../../src/views/tui/chunks/chunks-state.js'
 
 interface Chunk {
   readonly at: bigint

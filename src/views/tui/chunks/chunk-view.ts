@@ -1,7 +1,8 @@
 // The rows of a table of chunks that a filter lets through, in an order: made in steps, for millions of rows.
+
+import { type ChunkTable, LARGE } from '../../../session/chunk-table.js'
 import { CHUNK_STATES } from '../../../session/session.js'
 import { type ChunkListFilter, type ChunkSort, STATE_GROUPS } from './chunk-filter.js'
-import { type ChunkTable, LARGE } from './chunk-table.js'
 
 /** `rows[i]` is the table's row at index i; null: index and row are the same. */
 export interface ChunkView {

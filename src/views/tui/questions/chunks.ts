@@ -1,6 +1,7 @@
 // The chunks that the Chunks pane wants: listed once for a report, then filtered and sorted as often as asked.
+
+import { ChunkTable } from '../../../session/chunk-table.js'
 import type { Session } from '../../../session/session.js'
-import { ChunkTable } from '../chunks/chunk-table.js'
 import { chunkView } from '../chunks/chunk-view.js'
 import { viewName } from '../chunks/chunks-state.js'
 import type { TuiState } from '../tui-state.js'

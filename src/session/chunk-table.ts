@@ -1,7 +1,7 @@
 // Millions of chunks in columns: seven bytes each, appended batch by batch, read row by row.
-import { type Address, address } from '../../../memory/address.js'
-import { HIGH_HALF, halvesOf, LOW_HALF } from '../../../memory/word-halves.js'
-import type { ChunkBatch } from '../../../session/session.js'
+import { type Address, address } from '../memory/address.js'
+import { HIGH_HALF, halvesOf, LOW_HALF } from '../memory/word-halves.js'
+import type { ChunkBatch } from './session.js'
 
 const BLOCK_ROWS = 1 << 16
 /** Chunks begin at multiples of it on every machine, and their sizes are multiples of it. */
