@@ -2,7 +2,8 @@
 //
 // A code block after `<!-- output of: arena-inspect … -->` is compared with what that prints, run on a core called
 // `core.6`; numbers, addresses, paths and bars vary and are compared by their shape only. `…` in a line of its own
-// stands for lines left out. UPDATE_DOCS=1 writes the whole output there instead.
+// stands for lines left out. One after `<!-- screen: FILE -->` is that file, which npm run pictures makes.
+// UPDATE_DOCS=1 writes the whole output there instead.
 import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t from 'tap'
@@ -54,6 +55,21 @@ t.test('outputs', async (t) => {
   t.ok(blocks > 0, 'some were found')
 })
 
+t.test('screens', async (t) => {
+  const screen = /(<!-- screen: (\S+) -->\n```\n)([\s\S]*?)(```)/g
+  const text = readFileSync(join(ROOT, 'README.md'), 'utf8')
+  const shown = [...text.matchAll(screen)]
+  t.ok(shown.length > 0, 'the README shows some')
+  let updated = text
+  for (const [whole, head, file, block, end] of shown) {
+    const taken = readFileSync(join(ROOT, file!), 'utf8')
+    if (process.env.UPDATE_DOCS === '1')
+      updated = updated.replace(whole, () => `${head}${taken.trimEnd()}\n${end}`)
+    else t.equal(block!.trimEnd(), taken.trimEnd(), `as npm run pictures took ${file}`)
+  }
+  if (updated !== text) writeFileSync(join(ROOT, 'README.md'), updated)
+})
+
 t.test('what is compared', async (t) => {
   const actual = 'bloat · /tmp/a/core.6\nin use 1.2 MiB (3,456 bytes)  ▎\nthree\nfour\n'
   t.ok(isShape('bloat · /other/core.7\nin use 77.5 GiB (1,000,456 bytes)\n…\nfour\n', actual))
@@ -91,7 +107,7 @@ function masked(text: string): string[] {
         .replace(/0x[0-9a-f]+/g, 'ADDRESS')
         .replace(/(\/[\w.-]+)+/g, 'PATH')
         .replace(/[0-9a-f]{16}/g, 'NAME')
-        .replace(/<?\d[\d,.]*( ?[KMGT]i?B)?\b/g, 'N')
+        .replace(/<?\d[\d,.]*( ?([KMGT]i?)?B)?\b/g, 'N')
         .replace(/[█▉▊▋▌▍▎▏]+/g, '')
         .replace(/\s+/g, ' ')
         .trim(),

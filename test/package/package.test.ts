@@ -12,8 +12,6 @@ import { bloatCore } from '../support/small-core.js'
 import { runAsUser } from '../support/user-run.js'
 
 t.setTimeout(300_000)
-/** The debug adapter's. */
-const AWAITED = ['@vscode/debugadapter']
 const folder = scratch()
 const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
   version: string
@@ -71,7 +69,7 @@ t.test('the packages that the built files load are its dependencies, and no othe
     'none is missing where only they are installed',
   )
   t.same(
-    Object.keys(manifest.dependencies).filter((name) => !packages.includes(name) && !AWAITED.includes(name)),
+    Object.keys(manifest.dependencies).filter((name) => !packages.includes(name)),
     [],
     'none is installed in vain',
   )

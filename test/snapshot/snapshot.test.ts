@@ -16,7 +16,7 @@ import { waitUntil } from '../support/wait-until.js'
 t.setTimeout(300_000)
 
 /** All that `report --format` knows. */
-const FORMATS = ['text', 'json', 'markdown'] as const
+const FORMATS = ['text', 'json', 'markdown', 'html'] as const
 
 const folder = scratch()
 const program = compile('examples/programs/arena-bloat.c')
