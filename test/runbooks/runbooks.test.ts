@@ -21,10 +21,6 @@ const json = (path: string) => JSON.parse(text(path)) as Report
 const core = await bloatCore(folder)
 const zstd = spawnSync('zstd', ['--version']).status === 0 ? false : 'zstd is not installed'
 
-/** True when the command line has it. */
-const has = (command: string) =>
-  run(['arena-inspect', command, '--help']).stdout.startsWith(`Usage: arena-inspect ${command}`)
-
 const scripts = readdirSync(RUNBOOKS, { recursive: true, encoding: 'utf8' }).filter((name) =>
   name.endsWith('.sh'),
 )
