@@ -103,7 +103,6 @@ t.test('zsh', async (t) => {
   t.teardown(() => terminal.close())
   await terminal.until(/ready>/)
   terminal.type('exec zsh -f')
-  await terminal.until(/^\S*# *$/m)
   terminal.type(`PS1='zsh-ready> '; autoload -Uz compinit; compinit -u -D; source ${file}; clear`)
   await terminal.until(/^zsh-ready> *$/m)
   terminal.paste('arena-inspect trim --dry-r')
