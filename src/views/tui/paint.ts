@@ -19,6 +19,8 @@ export interface Paint {
   readonly chunk: Readonly<Record<ChunkMark['state'], Style>>
   readonly state: Readonly<Record<ChunkState, Style>>
   readonly page: Readonly<Record<'live' | 'cached' | 'free' | 'top' | 'reserved' | 'damaged', Style>>
+  /** Kinds of regions on the map of the address space. */
+  readonly region: Readonly<Record<'malloc' | 'stack' | 'file' | 'other' | 'reserved', Style>>
 }
 
 /** The styles, as SGR sequences when `color`, else without any. */
@@ -54,5 +56,6 @@ export function paintFor(color: boolean): Paint {
       fencepost: c.dim,
     },
     page: { live, cached, free, top, reserved: c.dim, damaged: (text) => c.bold(c.red(text)) },
+    region: { malloc: live, stack: top, file: cached, other: (text) => text, reserved: c.dim },
   }
 }

@@ -12,6 +12,7 @@ import { chunkUnderCursor, withView } from './panes/chunks.js'
 import { pagesName, shownHeap } from './panes/heap-map.js'
 import { PANES, paneOf } from './panes.js'
 import { NOTHING_TYPED, openPrompt } from './prompt.js'
+import { NO_REGION_MAP } from './region-map/region-map-state.js'
 import { findNext, refresh } from './run-command.js'
 import { onPromptKey } from './run-prompt.js'
 import { type ListState, type Size, type TuiState, withNotice } from './tui-state.js'
@@ -38,6 +39,7 @@ export function initialState(session: Session, size: Size): TuiState {
     threads: firstList('bytes'),
     findings: { cursor: 0, top: 0, detail: null },
     regions: firstList('address'),
+    regionMap: NO_REGION_MAP,
     history: [],
     prompt: null,
     typed: NOTHING_TYPED,

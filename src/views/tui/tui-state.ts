@@ -8,6 +8,7 @@ import type { HeapMapState } from './heap-map/heap-map-state.js'
 import type { Key } from './keys.js'
 import type { Paint } from './paint.js'
 import type { Prompt, Typed } from './prompt.js'
+import type { RegionMapState } from './region-map/region-map-state.js'
 
 export interface Size {
   readonly columns: number
@@ -108,6 +109,7 @@ export interface TuiState {
   readonly threads: ListState<ThreadSort>
   readonly findings: FindingsState
   readonly regions: ListState<RegionSort>
+  readonly regionMap: RegionMapState
   readonly history: readonly Place[]
   /** Null when no prompt is open. */
   readonly prompt: Prompt | null

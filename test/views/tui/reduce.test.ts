@@ -2,6 +2,8 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { RULES } from '../../../src/findings/rules.js'
+import type { Category } from '../../../src/maps/categories.js'
+import type { Piece } from '../../../src/maps/categorize.js'
 import { address } from '../../../src/memory/address.js'
 import type { Session } from '../../../src/session/session.js'
 import { KeyDecoder } from '../../../src/views/tui/keys.js'
@@ -11,6 +13,7 @@ import { memoryPage, wantedSymbols } from '../../../src/views/tui/panes/memory-d
 import { regionsPane } from '../../../src/views/tui/panes/regions.js'
 import { wantsStacks } from '../../../src/views/tui/panes/threads.js'
 import { initialState, reduce } from '../../../src/views/tui/reduce.js'
+import { fittingCellBytes, regionLayout } from '../../../src/views/tui/region-map/region-layout.js'
 import type { Size, TuiState } from '../../../src/views/tui/tui-state.js'
 import { FakeSession, heapAddress } from '../../fakes/fake-session.js'
 
@@ -331,6 +334,118 @@ t.test('regions', async (t) => {
   t.same(sorts, ['size', 'resident', 'category', 'path', 'address'])
   const none = new FakeSession({ pieces: [] })
   t.match(press(initialState(none, SIZE), none, '8', 'j', 'G', 'enter').notice, { text: /no region/ })
+})
+
+t.test('regions as a map', async (t) => {
+  const session = new FakeSession()
+  const list = press(initialState(session, SIZE), session, '8', 'j')
+  const map = press(list, session, 'v')
+  t.match(map.regionMap, { isShown: true, at: MAIN_HEAP, cellBytes: null }, 'where the list was')
+  t.match(press(map, session, 'enter').memory, { cursor: MAIN_HEAP })
+  t.match(press(map, session, 'enter', 'escape'), { pane: 'regions', regionMap: { at: MAIN_HEAP } })
+  t.match(press(map, session, 'l', 'enter').memory, { cursor: MAIN_HEAP }, 'the start of the region')
+  const hole = press(map, session, 'h')
+  t.equal(hole.regionMap.at, session.pieces[0]!.end, 'a hole has a cell')
+  t.match(press(hole, session, 'enter'), { pane: 'regions', notice: { text: /nothing is mapped here/ } })
+  t.equal(press(map, session, 'g').regionMap.at, session.pieces[0]!.start)
+  t.equal(press(map, session, 'g', 'h', 'k').regionMap.at, session.pieces[0]!.start, 'no further')
+  const last = press(map, session, 'G')
+  t.equal(press(last, session, 'l', 'j', 'enter').memory.cursor, session.pieces.at(-1)!.start)
+  t.match(press(last, session, 'v'), { regions: { cursor: session.pieces.length - 1 } }, 'the list follows')
+  const bySize = press(list, session, 's', 'v', 'G', 'v', 'enter')
+  t.equal(bySize.memory.cursor, session.pieces.at(-1)!.start, 'in whatever order the list is')
+  const filtered = press(list, session, ...'/[heap]', 'enter', 'v', 'G', 'v')
+  t.match(filtered, { regions: { filter: '' }, notice: { text: /filter/ } })
+  t.equal(press(filtered, session, 'enter').memory.cursor, session.pieces.at(-1)!.start)
+  t.match(press(map, session, ...'/libc', 'enter'), {
+    regionMap: { isShown: false },
+    regions: { filter: 'libc' },
+  })
+
+  const finer = press(map, session, 'l', '+')
+  t.equal(finer.regionMap.cellBytes, 256 * 1024)
+  t.equal(finer.regionMap.at, press(map, session, 'l').regionMap.at, 'the cursor stays')
+  t.equal(press(finer, session, '0').regionMap.cellBytes, null)
+  t.equal(press(map, session, ...'+'.repeat(40)).regionMap.cellBytes, 4096, 'a page at least')
+  t.match(press(map, session, ...'-'.repeat(40)).notice, { text: /all of it is in one row/ })
+  const clicked = press(map, session, 'click 17 4')
+  t.equal(clicked.regionMap.at, session.pieces[0]!.start)
+  t.match(press(clicked, session, 'click 17 4'), {
+    pane: 'memory',
+    memory: { cursor: session.pieces[0]!.start },
+  })
+  t.equal(press(map, session, 'y').copied?.text, '0x55d0c1a00000')
+
+  const none = new FakeSession({ pieces: [] })
+  const empty = press(initialState(none, SIZE), none, '8', 'v', 'j', '+', 'G')
+  t.match(regionsPane.rows(empty, none, paintFor(false)).join(''), /nothing is mapped/)
+  t.match(press(empty, none, 'enter').notice, { text: /no region/ })
+})
+
+t.test('cells of the region map', async (t) => {
+  const [some] = new FakeSession().pieces
+  const piece = (start: number, end: number, category: Category, residentBytes: number | null): Piece => ({
+    ...some!,
+    start: address(BigInt(start)),
+    end: address(BigInt(end)),
+    category,
+    residentBytes,
+  })
+  const pieces = [
+    piece(0x10000, 0x12000, 'program', 0x1000),
+    piece(0x12000, 0x18000, 'arena heaps, reserved', 0),
+    piece(0x19000, 0x1c000, 'files', 0x3000),
+    piece(0x1000_0000, 0x1000_1000, 'main stack', null),
+    piece(0x1000_2000, 0x1000_4000, 'stack guards', 0),
+  ]
+  const coarse = regionLayout(pieces, 0x10000)
+  t.equal(coarse.cells, 3, 'a small hole is inside a cell, a large one is a cell')
+  t.match(coarse.cell(0), { start: 0x10000, end: 0x1c000, category: 'files', pieces: 3 }, 'by bytes in RAM')
+  t.match(coarse.cell(1), { start: 0x1c000, end: 0x1000_0000, category: null })
+  t.match(coarse.cell(2), { category: 'stack guards' }, 'by address space where not all is known')
+  t.same(
+    [0, 0x10000, 0x18800, 0x1c000, 0x1000_1800, 0x2000_0000].map((at) => coarse.cellOf(at)),
+    [0, 0, 0, 1, 2, 2],
+  )
+  const fine = regionLayout(pieces, 0x1000)
+  t.equal(fine.cells, 2 + 6 + 1 + 3 + 1 + 1 + 1 + 2)
+  t.equal(regionLayout(pieces, 0x1000), fine, 'made once')
+  t.equal(fittingCellBytes(pieces, 17), 0x1000)
+  t.equal(fittingCellBytes(pieces, 16), 0x2000)
+  t.equal(fittingCellBytes(pieces, 3), 0x10000)
+  const high = [
+    piece(0x1000, 0x2000, 'files', 0),
+    piece(0xffff_ffff_ff60_0000, 0xffff_ffff_ff60_1000, 'kernel (vdso)', 0),
+  ]
+  t.equal(regionLayout(high, 4096).cells, 3, 'up to the last page of 64 bits')
+})
+
+t.test('65,000 regions in a map: nothing is made twice, and a key makes what it shows', async (t) => {
+  let looked = 0
+  const [some] = new FakeSession().pieces
+  const pieces = Array.from({ length: 65_000 }, (_, i) => ({
+    ...some!,
+    start: address(0x7f0000000000n + BigInt(i) * 8192n),
+    end: address(0x7f0000001000n + BigInt(i) * 8192n),
+    get residentBytes() {
+      looked++
+      return 4096
+    },
+  }))
+  const session = new FakeSession({ pieces })
+  let state = press(initialState(session, SIZE), session, '8', 'v')
+  regionsPane.rows(state, session, paintFor(false))
+  looked = 0
+  for (const key of ['l', 'j', 'G', 'k', 'g', 'pagedown']) {
+    state = press(state, session, key)
+    regionsPane.rows(state, session, paintFor(false))
+  }
+  t.ok(looked <= 12, 'only the region under the cursor')
+  state = press(state, session, '+', '+', '+', '+', '+')
+  looked = 0
+  state = press(state, session, 'G')
+  regionsPane.rows(state, session, paintFor(false))
+  t.ok(looked > 0 && looked < 20_000, `${looked} looked at for one screen of many`)
 })
 
 t.test('100,000 regions: a key looks at the rows on the screen only', async (t) => {

@@ -91,6 +91,8 @@ const SCREENS: Readonly<Record<string, readonly string[]>> = {
   'findings-note': ['7', 'G'],
   regions: ['8'],
   'regions-by-size': ['8', 's', 's', 'j'],
+  'regions-map': ['8', 'j', 'v', 'l'],
+  'regions-map-fine': ['8', 'v', '+', '+', '+', 'G'],
   'help-findings': ['7', '?'],
 }
 

@@ -7,7 +7,16 @@ import type { Session } from '../../../session/session.js'
 import { cell } from '../columns.js'
 import type { HeapMapState } from '../heap-map/heap-map-state.js'
 import type { Key } from '../keys.js'
-import { moveInList, scrollTop } from '../list-motion.js'
+import {
+  clickedCell,
+  type DrawnCell,
+  type MapGrid,
+  mapColumns,
+  mapGrid,
+  mapRows,
+  moveInMap,
+  placeInMap,
+} from '../map-grid.js'
 import { enterPane, goToAddress } from '../navigation.js'
 import type { Paint } from '../paint.js'
 import { bodySize, type Pane, type TuiState, withNotice } from '../tui-state.js'
@@ -15,9 +24,7 @@ import { showChunk } from './chunks.js'
 import { nothingYet } from './nothing-yet.js'
 
 /** The heading above the map; the cell under the cursor and the legend below it. */
-const ROWS_ABOVE_MAP = 1
-const FIXED_ROWS = ROWS_ABOVE_MAP + 2
-const ADDRESS_WIDTH = 14
+const FIXED_ROWS = 3
 const PAGE_BYTES = 4096
 const SHADES = ['░', '▒', '▓', '█'] as const
 const LEGEND = '░▒▓█ live  c cached  · free  ~ top  _ reserved  ! damaged or unread'
@@ -51,35 +58,24 @@ export function pagesName({ arena, heap }: Pick<Shown, 'arena' | 'heap'>): strin
   return `${arena.index} ${heap.address} ${heap.sizeBytes}`
 }
 
-interface Grid {
-  readonly columns: number
-  readonly cellBytes: number
-  readonly cells: number
-  /** Rows of the whole map, and those that fit the screen. */
-  readonly rows: number
-  readonly page: number
-}
-
-function gridOf(state: TuiState, shown: Shown): Grid {
-  const columns = Math.max(8, (state.size.columns - ADDRESS_WIDTH - 3) & ~7)
+function gridOf(state: TuiState, shown: Shown): MapGrid {
+  const columns = mapColumns(state.size.columns)
   const page = Math.max(1, bodySize(state).rows - FIXED_ROWS)
   const all = shown.sizeBytes + shown.reservedBytes
   const least = state.heapMap.pages?.cellBytes ?? PAGE_BYTES
   let cellBytes = state.heapMap.cellBytes ?? least
   if (state.heapMap.cellBytes === null) while (Math.ceil(all / cellBytes) > page * columns) cellBytes *= 2
   cellBytes = Math.max(least, cellBytes)
-  const cells = Math.max(1, Math.ceil(all / cellBytes))
-  return { columns, cellBytes, cells, rows: Math.ceil(cells / columns), page }
+  return mapGrid(columns, page, cellBytes, Math.max(1, Math.ceil(all / cellBytes)))
 }
 
-function withCell(state: TuiState, shown: Shown, at: number): TuiState {
+function withCell(state: TuiState, shown: Shown, wanted: number): TuiState {
   const grid = gridOf(state, shown)
-  const now = Math.max(0, Math.min(grid.cells - 1, at))
-  const top = scrollTop(state.heapMap.top, Math.floor(now / grid.columns), grid.rows, grid.page)
-  return { ...state, heapMap: { ...state.heapMap, offset: now * grid.cellBytes, top } }
+  const { at, top } = placeInMap(grid, wanted, state.heapMap.top)
+  return { ...state, heapMap: { ...state.heapMap, offset: at * grid.cellBytes, top } }
 }
 
-function cellOf(state: TuiState, grid: Grid): number {
+function cellOf(state: TuiState, grid: MapGrid): number {
   return Math.min(grid.cells - 1, Math.floor(state.heapMap.offset / grid.cellBytes))
 }
 
@@ -165,21 +161,9 @@ function onKey(state: TuiState, key: Key, session: Session): TuiState | null {
       return besideHeap(state, session, shown, 1)
     case '[':
       return besideHeap(state, session, shown, -1)
-    case 'l':
-    case 'right':
-      return withCell(state, shown, at + 1)
-    case 'h':
-    case 'left':
-      return withCell(state, shown, at - 1)
-    case 'g':
-    case 'home':
-      return withCell(state, shown, 0)
-    case 'G':
-    case 'end':
-      return withCell(state, shown, grid.cells - 1)
     default: {
-      const row = moveInList(key, Math.floor(at / grid.columns), grid.rows, grid.page)
-      return row === null ? null : withCell(state, shown, row * grid.columns + (at % grid.columns))
+      const moved = moveInMap(key, at, grid)
+      return moved === null ? null : withCell(state, shown, moved)
     }
   }
 }
@@ -200,42 +184,22 @@ function lookOf(uses: UseBytes, cellBytes: number, isFirst: boolean): { glyph: s
   return { glyph: '░', look: 'live' }
 }
 
-function mapRow(state: TuiState, shown: Shown, grid: Grid, row: number, paint: Paint): string {
-  const { pages } = state.heapMap
-  const under = cellOf(state, grid)
-  const start = BigInt(shown.heap.address) + BigInt(row * grid.columns) * BigInt(grid.cellBytes)
-  let text = ` ${paint.dim(cell(hex(start), ADDRESS_WIDTH))} `
-  let run = ''
-  let look: Look | null = null
-  const flush = () => {
-    if (look && run !== '') text += paint.page[look](run)
-    run = ''
-  }
-  for (let column = 0; column < grid.columns; column++) {
-    const index = row * grid.columns + column
-    if (index >= grid.cells) break
-    const from = index * grid.cellBytes
-    const drawn: { glyph: string; look: Look } =
-      from >= shown.sizeBytes
-        ? { glyph: '_', look: 'reserved' }
-        : pages
-          ? lookOf(
-              pages.uses(from, from + grid.cellBytes),
-              Math.min(grid.cellBytes, shown.sizeBytes - from),
-              index === 0,
-            )
-          : { glyph: ' ', look: 'reserved' }
-    if (index === under || drawn.look !== look) flush()
-    look = drawn.look
-    if (index === under)
-      text += paint.selected(drawn.glyph === ' ' || drawn.glyph === '_' ? '▯' : drawn.glyph)
-    else run += drawn.glyph
-  }
-  flush()
-  return text
+function drawnCell(
+  { heapMap: { pages } }: TuiState,
+  shown: Shown,
+  { cellBytes }: MapGrid,
+  index: number,
+  paint: Paint,
+): DrawnCell {
+  const from = index * cellBytes
+  if (from >= shown.sizeBytes) return { glyph: '_', style: paint.page.reserved }
+  if (!pages) return { glyph: ' ', style: paint.page.reserved }
+  const bytes = Math.min(cellBytes, shown.sizeBytes - from)
+  const { glyph, look } = lookOf(pages.uses(from, from + cellBytes), bytes, index === 0)
+  return { glyph, style: paint.page[look] }
 }
 
-function headingText(state: TuiState, shown: Shown, grid: Grid): string {
+function headingText(state: TuiState, shown: Shown, grid: MapGrid): string {
   const { arena, heap, heapIndex, sizeBytes, reservedBytes } = shown
   const name = arena.isMain ? 'main arena' : `arena ${arena.index}`
   const reserved = reservedBytes > 0 ? ` of ${bytesText(sizeBytes + reservedBytes)} kept` : ''
@@ -251,7 +215,7 @@ function wholeLive({ heapMap }: TuiState, shown: Shown): number {
 }
 
 /** What is under the cursor, in words. */
-function cursorText(state: TuiState, shown: Shown, grid: Grid): string {
+function cursorText(state: TuiState, shown: Shown, grid: MapGrid): string {
   const { pages, offset } = state.heapMap
   const from = cellOf(state, grid) * grid.cellBytes
   const start = BigInt(shown.heap.address) + BigInt(from)
@@ -291,11 +255,8 @@ export const heapMapPane: Pane = {
     const shown = shownHeap(state, session)
     if (!shown) return state
     const grid = gridOf(state, shown)
-    const x = column - ADDRESS_WIDTH - 2
-    const y = row - ROWS_ABOVE_MAP
-    if (x < 0 || x >= grid.columns || y < 0 || y >= grid.page) return state
-    const at = (state.heapMap.top + y) * grid.columns + x
-    if (at >= grid.cells) return state
+    const at = clickedCell(grid, state.heapMap.top, row, column)
+    if (at === null) return state
     return at === cellOf(state, grid) ? open(state, session, shown) : withCell(state, shown, at)
   },
   settle(state, session) {
@@ -308,10 +269,14 @@ export const heapMapPane: Pane = {
     const shown = shownHeap(state, session)
     if (!shown) return ['', ` ${nothingYet(state) ?? 'no heap of malloc was found in this target'}`]
     const grid = gridOf(state, shown)
-    const map = Array.from({ length: Math.min(grid.page, grid.rows - state.heapMap.top) }, (_, i) =>
-      mapRow(state, shown, grid, state.heapMap.top + i, paint),
+    const start = BigInt(shown.heap.address)
+    const map = mapRows(
+      grid,
+      { at: cellOf(state, grid), top: state.heapMap.top },
+      paint,
+      (index) => hex(start + BigInt(index) * BigInt(grid.cellBytes)),
+      (index) => drawnCell(state, shown, grid, index, paint),
     )
-    while (map.length < grid.page) map.push('')
     return [
       paint.title(cell(headingText(state, shown, grid), columns)),
       ...map,

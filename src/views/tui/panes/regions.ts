@@ -7,6 +7,7 @@ import { permissionText, sizeOf } from '../../../memory/region.js'
 import type { Session } from '../../../session/session.js'
 import { goToAddress } from '../navigation.js'
 import { type Pane, type RegionSort, type TuiState, withNotice } from '../tui-state.js'
+import { regionMap } from './region-map.js'
 import { type Column, sortedList } from './sorted-list.js'
 
 function pathText({ region }: Piece): string {
@@ -89,31 +90,69 @@ function open(state: TuiState, session: Session): TuiState {
   return goToAddress(state, session, piece.start)
 }
 
-/** The address space: Enter shows a region in Memory. */
+/** The other of list and map, with the cursor on the same region. */
+function turned(state: TuiState, session: Session): TuiState {
+  const { isShown } = state.regionMap
+  if (!isShown) {
+    const piece = list.selected(state, session)
+    return regionMap.settle(
+      { ...state, regionMap: { ...state.regionMap, isShown: true, at: piece?.start ?? state.regionMap.at } },
+      session,
+    )
+  }
+  const next = { ...state, regionMap: { ...state.regionMap, isShown: false } }
+  const piece = regionMap.piece(state, session)
+  if (!piece) return next
+  const moved = list.settle({ ...next, regions: { ...next.regions, key: hex(piece.start) } }, session)
+  if (list.selected(moved, session)?.start === piece.start) return moved
+  const all = list.show(next, session, {}, ({ start }) => start === piece.start)
+  return withNotice(all, 'note', 'all regions again: the filter left this one out')
+}
+
+/** What shows the address space now. */
+function viewOf({ regionMap: { isShown } }: TuiState) {
+  return isShown ? regionMap : list
+}
+
+/** The address space, as a list and as a map: Enter shows a region in Memory. */
 export const regionsPane: Pane = {
   id: 'regions',
   title: 'Regions',
   help: [
-    { keys: 's S', does: 'sort by address, size, memory in RAM, category, path; turn it round' },
+    { keys: 'v', does: 'the list as a map, the map as a list' },
     { keys: 'Enter', does: "the region's first bytes in Memory" },
-    { keys: '/', does: 'only rows with this text' },
+    { keys: 's S', does: 'list: sort by address, size, memory in RAM, category, path; turn it round' },
+    { keys: '/', does: 'list: only rows with this text' },
+    { keys: 'h j k l', does: 'map: move; arrows too' },
+    { keys: '+ - 0', does: 'map: finer cells, coarser cells, the whole address space' },
+    { keys: 'A a H M', does: 'arena heaps: committed, reserved; main heap; mmapped chunks' },
+    { keys: 'S g s', does: 'thread stacks, their guards; main stack' },
+    { keys: 'P L F m', does: 'program, shared libraries, files, shared memory' },
+    { keys: 'k o r │', does: 'kernel (vdso), other anonymous, other reserved; hole' },
   ],
   hints: [
     { keys: 'Enter', does: 'memory' },
+    { keys: 'v', does: 'list or map' },
     { keys: 's', does: 'sort' },
-    { keys: 'j k', does: 'move' },
+    { keys: '+ -', does: 'zoom' },
   ],
-  onKey: (state, key, session) => (key === 'enter' ? open(state, session) : list.onKey(state, key, session)),
+  onKey(state, key, session) {
+    if (key === 'v') return turned(state, session)
+    if (state.regionMap.isShown) return regionMap.onKey(state, key, session)
+    return key === 'enter' ? open(state, session) : list.onKey(state, key, session)
+  },
   onClick(state, row, column, session) {
+    if (state.regionMap.isShown) return regionMap.onClick(state, row, column, session)
     const next = list.onClick(state, row, column, session)
     return next === 'entered' ? open(state, session) : next
   },
-  onFilter: list.onFilter,
+  onFilter: (state, text, session) =>
+    list.onFilter({ ...state, regionMap: { ...state.regionMap, isShown: false } }, text, session),
   filterOf: list.filterOf,
-  copyable: list.copyable,
-  settle: list.settle,
+  copyable: (state, session) => viewOf(state).copyable(state, session),
+  settle: (state, session) => viewOf(state).settle(state, session),
   rows(state, session, paint) {
-    const rows = list.rows(state, session, paint)
+    const rows = viewOf(state).rows(state, session, paint)
     return rows.length > 0 ? rows : ['', ' nothing is mapped in this target']
   },
 }
