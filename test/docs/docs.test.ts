@@ -106,7 +106,7 @@ function masked(text: string): string[] {
       line
         .replace(/0x[0-9a-f]+/g, 'ADDRESS')
         .replace(/(\/[\w.-]+)+/g, 'PATH')
-        .replace(/[0-9a-f]{16}/g, 'NAME')
+        .replace(/[0-9a-f]{16}|^arena-bloat\b/g, 'NAME')
         .replace(/<?\d[\d,.]*( ?([KMGT]i?)?B)?\b/g, 'N')
         .replace(/[█▉▊▋▌▍▎▏]+/g, '')
         .replace(/\s+/g, ' ')
