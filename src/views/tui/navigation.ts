@@ -12,6 +12,7 @@ function placeOf(state: TuiState): Place {
   const { filter, sort, reversed, cursor, top } = state.chunks
   return {
     pane: state.pane,
+    arenas: state.arenas,
     memory: state.memory,
     findings: state.findings,
     heapMap: state.heapMap,
@@ -47,6 +48,7 @@ export function goBack(state: TuiState): TuiState {
   return {
     ...state,
     pane: place.pane,
+    arenas: place.pane === 'arenas' ? place.arenas : state.arenas,
     memory: place.memory,
     findings: place.pane === 'findings' ? place.findings : state.findings,
     heapMap: place.pane === 'heap-map' ? place.heapMap : state.heapMap,

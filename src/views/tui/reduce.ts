@@ -204,7 +204,7 @@ function onGlobalKey(state: TuiState, key: Key, session: Session): TuiState {
       return findNext(state, -1)
     case 'escape':
     case 'backspace':
-      return goBack(state)
+      return back(state, session)
     case 'tab':
       return paneBeside(state, 1)
     case 'shift-tab':
@@ -222,6 +222,12 @@ function onGlobalKey(state: TuiState, key: Key, session: Session): TuiState {
       return chosen ? { ...state, pane: chosen.id } : state
     }
   }
+}
+
+/** A place is of the size and the report of then; chunks find theirs again when they are listed. */
+function back(state: TuiState, session: Session): TuiState {
+  const place = goBack(state)
+  return place.pane === 'chunks' ? place : paneOf(place.pane).settle(place, session)
 }
 
 function paneBeside(state: TuiState, step: 1 | -1): TuiState {

@@ -76,6 +76,7 @@ export interface FindState {
 /** Where Esc goes back to. */
 export interface Place {
   readonly pane: PaneId
+  readonly arenas: ArenasState
   readonly memory: MemoryState
   readonly findings: FindingsState
   readonly heapMap: HeapMapState
