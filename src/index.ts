@@ -1,5 +1,7 @@
 // The public API: open a core file or a live process, and get its report.
 export type * from './findings/finding.js'
+export type { RuleSettings } from './findings/thresholds.js'
+export type { ChunkLink } from './malloc/chunks/chunk-facts.js'
 export {
   CHUNK_STATES,
   type ChunkBatch,
@@ -20,12 +22,15 @@ export { type FaultKind, MemoryFault } from './memory/memory-fault.js'
 export type { MemorySource } from './memory/memory-source.js'
 export type { PageRuns } from './memory/page-runs.js'
 export type { Permissions, Region } from './memory/region.js'
+export type { SearchStep } from './memory/search.js'
 export type { TranscriptDirection } from './mi/gdb-session.js'
 export type * from './report/report.js'
 export { SCHEMA } from './report/report.js'
+export type { HeapRow, InspectedSession } from './session/inspected-session.js'
 export { openSession, type SessionOptions, type TargetSession } from './session/open-session.js'
 export { readReport } from './session/read-report.js'
 export type { ChunkMark, Description, MemoryRead, Session } from './session/session.js'
+export type * from './target/code.js'
 export type { GdbOptions } from './target/gdb/gdb-options.js'
 export { type OpenedTarget, openTarget, openTargetUnpacked, type TargetChoice } from './target/open.js'
 export type * from './target/target.js'

@@ -134,7 +134,10 @@ export class TargetSession implements InspectedSession {
     return this.#now
   }
 
-  /** What was measured takes the place of what was known before. */
+  /**
+   * What was measured takes the place of what was known before.
+   * @internal
+   */
   conclude(measured: Measurement): void {
     this.#now = measured
     this.#chunks = this.#index()

@@ -29,7 +29,7 @@ t.test('what is in the package', async (t) => {
   const folders = new Set(paths.map((path) => (path.includes('/') ? path.split('/')[0] : path)))
   t.same(
     [...folders].sort(),
-    ['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'examples', 'gdb-scripts', 'package.json'],
+    ['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'docs', 'examples', 'gdb-scripts', 'package.json'],
     'no sources, tests or settings',
   )
   t.same(
