@@ -9,6 +9,7 @@ import type { Session } from '../../../src/session/session.js'
 import { KeyDecoder } from '../../../src/views/tui/keys.js'
 import { rowsFrom } from '../../../src/views/tui/memory-rows.js'
 import { paintFor } from '../../../src/views/tui/paint.js'
+import { chunksFrom } from '../../../src/views/tui/panes/memory-chunks.js'
 import { memoryPage, wantedSymbols } from '../../../src/views/tui/panes/memory-dump.js'
 import { regionsPane } from '../../../src/views/tui/panes/regions.js'
 import { wantsStacks } from '../../../src/views/tui/panes/threads.js'
@@ -549,15 +550,21 @@ t.test('whatever is pressed, the cursor stays on the screen and on mapped memory
       )
       const { cursor, top, view } = state.memory
       const bytes = view === 'words' ? 8 : state.size.columns >= 167 ? 32 : state.size.columns >= 80 ? 16 : 8
-      const rows = rowsFrom(session, top, memoryPage(state), bytes)
-      const seen = rows.some(
-        (row) => row.kind === 'data' && cursor >= row.at && cursor < row.at + BigInt(bytes),
-      )
+      const page = memoryPage(state)
+      // Outside of heaps the view of chunks shows a sentence, and the cursor stays.
+      const here = view === 'chunks' ? chunksFrom(session, cursor, 1)[0] : undefined
+      const seen =
+        view === 'chunks'
+          ? !here ||
+            chunksFrom(session, top, Math.max(1, page - 1)).some((chunk) => chunk.address === here.address)
+          : rowsFrom(session, top, page, bytes).some(
+              (row) => row.kind === 'data' && cursor >= row.at && cursor < row.at + BigInt(bytes),
+            )
       return (
         seen &&
         session.nextMapped(address(cursor), 1) === cursor &&
         state.arenas.cursor >= 0 &&
-        state.arenas.cursor < 64 &&
+        state.arenas.cursor < 64 + state.arenas.unfolded.size &&
         onScreen(state, session)
       )
     }),
