@@ -63,6 +63,11 @@ export class TmuxTerminal {
     return this.#tmux('capture-pane', '-p', ...(styled ? ['-e'] : []))
   }
 
+  /** From now on, every byte that reaches the terminal goes into `file`, too. */
+  record(file: string): void {
+    this.#tmux('pipe-pane', '-o', `cat > ${quoted(file)}`)
+  }
+
   /** A tmux variable of the terminal, e.g. `cursor_flag`, `alternate_on`. */
   variable(name: string): string {
     return this.#tmux('display-message', '-p', `#{${name}}`).trim()
