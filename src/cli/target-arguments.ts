@@ -6,6 +6,7 @@ import { hex } from '../memory/address.js'
 import type { InspectedSession } from '../session/inspected-session.js'
 import { openSession, type SessionOptions, type TargetSession } from '../session/open-session.js'
 import { openAny } from '../snapshot/open-any.js'
+import { recogniseSaved } from '../snapshot/recognise-saved.js'
 import { parseEndpoint } from '../target/gdb/remote/endpoint.js'
 import type { TargetChoice } from '../target/open.js'
 import { TargetError } from '../target/target.js'
@@ -117,6 +118,12 @@ export async function open(
   options: TargetOptions,
   events?: OpeningEvents,
 ): Promise<TargetSession> {
+  const saved = choice.kind === 'core' ? recogniseSaved(choice.path) : null
+  if (saved && choice.kind === 'core')
+    throw new TargetError(
+      `${choice.path} is a saved ${saved.what}, and this command reads memory and structures that it has not`,
+      'run it on the core or the process',
+    )
   return opened(openSession, choice, options, events)
 }
 

@@ -201,7 +201,8 @@ export class TargetSession implements InspectedSession {
 
   describe(at: Address): Description {
     const { malloc } = this.#now
-    const facts = this.#factsAt(at)
+    const chunk = this.chunksIn(at, offset(at, 1))[0]
+    const facts = chunk ? this.#factsOf(chunk) : null
     const states = (malloc?.model.arenas ?? []).map(({ index, address: start }) => {
       return { index, address: start, bytes: malloc!.layout.arena.sizeBytes }
     })
@@ -209,8 +210,8 @@ export class TargetSession implements InspectedSession {
     return describePlace(at, this.#now.pieces, facts && chunkText(facts, at, malloc!), mmapped, states)
   }
 
-  linkAt(at: Address): ChunkLink | null {
-    return this.#factsAt(at)?.links.find((link) => link.at === at) ?? null
+  linksOf(chunk: ChunkMark): readonly ChunkLink[] {
+    return this.#factsOf(chunk)?.links ?? []
   }
 
   search(text: string, from: Address | null, direction: 1 | -1): Iterable<SearchStep> {
@@ -247,10 +248,9 @@ export class TargetSession implements InspectedSession {
     this.target.close()
   }
 
-  #factsAt(at: Address): ChunkFacts | null {
-    const chunk = this.chunksIn(at, offset(at, 1))[0]
+  #factsOf(chunk: ChunkMark): ChunkFacts | null {
     const { malloc } = this.#now
-    if (!chunk || !malloc) return null
+    if (!malloc) return null
     this.#facts ??= new ChunkFactsIndex(this.target.memory, malloc.layout, malloc.model, !this.isLive)
     return this.#facts.factsOf(chunk)
   }

@@ -68,8 +68,8 @@ export interface Session {
    */
   stacks(depth: number): Promise<ReadonlyMap<number, readonly string[]>>
   describe(at: Address): Description
-  /** Where the list link of a free or cached chunk that is stored at `at` leads, safe-linking undone; null: no link is there. */
-  linkAt(at: Address): ChunkLink | null
+  /** The list links that lie in a chunk of `chunksIn`, safe-linking undone; none in chunks that the program holds. */
+  linksOf(chunk: ChunkMark): readonly ChunkLink[]
   /**
    * Where `text` (see `parseNeedle`: text, a pointer, bytes) occurs in all of the target's memory: behind `from` and round
    * to it, or before it; null: once over everything. In steps, between which it can be given up. Throws NeedleError.

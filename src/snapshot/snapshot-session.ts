@@ -117,8 +117,8 @@ export class SnapshotSession implements InspectedSession {
   }
 
   /** Links lie in memory, of which no structure is read here. */
-  linkAt(): null {
-    return null
+  linksOf(): readonly [] {
+    return []
   }
 
   /** Throws TargetError where the file holds no memory. */

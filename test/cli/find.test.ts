@@ -62,6 +62,25 @@ t.test('text, pointers, bytes', async (t) => {
     'pointers are aligned',
   )
 
+  const bare = join(folder, 'bare.arenas.gz')
+  t.equal((await arenaInspect(['snapshot', core, '-o', bare])).code, 0)
+  t.match(await arenaInspect(['find', bare, MARK]), {
+    code: 1,
+    stderr: /the snapshot holds no memory .*; search the core/,
+  })
+  t.match(await arenaInspect(['what', bare, '0x10']), {
+    code: 1,
+    stderr: /is a saved snapshot, .*; run it on the core/,
+  })
+  const whole = join(folder, 'whole.arenas.gz')
+  t.equal((await arenaInspect(['snapshot', core, '--include-memory', '-o', whole])).code, 0)
+  const kept = places((await arenaInspect(['find', whole, MARK, '--json'])).stdout)
+  t.same(
+    kept.map(({ address }) => address),
+    saved.map(({ address }) => address),
+    'a snapshot with memory tells the same places',
+  )
+
   const none = await arenaInspect(['find', core, 'nowhere-in-it'.repeat(3)])
   t.match(none, { code: 0, stdout: '' })
   t.match(none.stderr, /is nowhere in this target's memory/)

@@ -432,11 +432,12 @@ export class FakeSession implements Session {
   }
 
   /** Every free chunk's fd and bk; the chunks in tcaches have none here. */
-  linkAt(at: Address): ChunkLink | null {
-    const chunk = this.#memory.chunkAt(at)
-    const word = chunk?.state === 'free' ? Number(at - chunk.address) / 8 : 0
-    if (word !== 2 && word !== 3) return null
-    return { name: word === 2 ? 'fd' : 'bk', at, target: this.#memory.word(at) ?? 0n, isMangled: false }
+  linksOf(chunk: ChunkMark): readonly ChunkLink[] {
+    if (chunk.state !== 'free') return []
+    return (['fd', 'bk'] as const).map((name, index) => {
+      const at = offset(chunk.address, 16 + 8 * index)
+      return { name, at, target: this.#memory.word(at) ?? 0n, isMangled: false }
+    })
   }
 
   /** Only the first page of each region: the rest takes this memory too long. */

@@ -5,12 +5,12 @@ import { printable } from '../../format/printable.js'
 import { countText } from '../../format/sizes.js'
 import { type Address, hex } from '../../memory/address.js'
 import { NeedleError } from '../../session/needle.js'
-import type { TargetSession } from '../../session/open-session.js'
+import type { Session } from '../../session/session.js'
 import { wholeNumber } from '../byte-count.js'
 import { EXIT, type ExitCode, UsageError } from '../exit.js'
 import {
   chooseTarget,
-  open,
+  openSaved,
   type TargetOptions,
   withStopOption,
   withTargetOptions,
@@ -51,7 +51,7 @@ export async function runFind(positional: readonly string[], options: FindOption
       'name a target and what to look for',
       'e.g. arena-inspect find core.6 "connection reset"',
     )
-  const session = await open(withProgram ? { ...bare, program: rest[0]! } : bare, options)
+  const session = await openSaved(withProgram ? { ...bare, program: rest[0]! } : bare, options)
   try {
     const places = await find(session, text, limit, options.json === true)
     if (places === 0) say(`${text} is nowhere in this target's memory`)
@@ -62,7 +62,7 @@ export async function runFind(positional: readonly string[], options: FindOption
   }
 }
 
-async function find(session: TargetSession, text: string, limit: number, json: boolean): Promise<number> {
+async function find(session: Session, text: string, limit: number, json: boolean): Promise<number> {
   const progress = new Progress('looking, %')
   let places = 0
   let turn = performance.now()
@@ -87,11 +87,11 @@ async function find(session: TargetSession, text: string, limit: number, json: b
   return places
 }
 
-function jsonLine(session: TargetSession, at: Address): string {
+function jsonLine(session: Session, at: Address): string {
   const place: FoundPlace = { address: hex(at), in: session.describe(at).lines }
   return `${JSON.stringify(place)}\n`
 }
 
-function textLine(session: TargetSession, at: Address): string {
+function textLine(session: Session, at: Address): string {
   return `${hex(at)}  ${session.describe(at).lines.map(printable).join(' · ')}\n`
 }

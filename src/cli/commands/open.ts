@@ -35,7 +35,7 @@ export async function runOpen(targets: readonly string[], options: ReportOptions
               progress({
                 text: `reading arenas ${done}/${known}`,
                 fraction: done / known,
-                rows: glimpse(held, held.length).split('\n'),
+                rows: () => glimpse(held, held.length).split('\n'),
               })
               await new Promise((resolve) => setImmediate(resolve))
             },

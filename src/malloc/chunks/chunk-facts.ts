@@ -32,9 +32,12 @@ export interface ChunkFacts {
   readonly links: readonly ChunkLink[]
 }
 
-/** Answers for the arenas of one reading. Of memory that moves (`stable` false) lists are followed anew each time. */
+/** Of memory that moves, lists are followed anew after so long: a screen asks of many chunks at once. */
+const FRESH_MS = 500
+
+/** Answers for the arenas of one reading; `stable`: its memory does not move. */
 export class ChunkFactsIndex {
-  readonly #lists = new Map<number, ChunkLists>()
+  readonly #lists = new Map<number, { readonly lists: ChunkLists; readonly at: number }>()
   readonly #cached: BigUint64Array
 
   constructor(
@@ -71,11 +74,11 @@ export class ChunkFactsIndex {
 
   #listsOf(index: number): ChunkLists | null {
     const known = this.#lists.get(index)
-    if (known && this.stable) return known
+    if (known && (this.stable || performance.now() - known.at < FRESH_MS)) return known.lists
     const arena = this.model.arenas.find((one) => one.index === index)
     if (!arena) return null
     const lists = chunkLists(this.memory, this.layout, arena, this.#cached)
-    this.#lists.set(index, lists)
+    this.#lists.set(index, { lists, at: performance.now() })
     return lists
   }
 

@@ -5,8 +5,8 @@ import type { Session } from '../../session/session.js'
 export interface LoadProgress {
   readonly text: string
   readonly fraction: number | null
-  /** What is known already, printable; lines below the screen are not shown. */
-  readonly rows?: readonly string[]
+  /** What is known already, printable; made only while there is nothing else to show. Lines below the screen are not shown. */
+  rows?(): readonly string[]
 }
 
 /** Given to a function that opens the session. */

@@ -1,5 +1,5 @@
 // Going to an address, and back.
-import { type Address, hex } from '../../memory/address.js'
+import { type Address, hex, offset } from '../../memory/address.js'
 import type { Session } from '../../session/session.js'
 import { type ChunksState, viewName } from './chunks/chunks-state.js'
 import { shapeFor } from './dump-shape.js'
@@ -23,6 +23,12 @@ function placeOf(state: TuiState): Place {
 /** Bytes of one row of the Memory pane as it is now. */
 export function rowBytesOf(state: TuiState, session: Session, view: MemoryState['view'] = state.memory.view) {
   return shapeFor(view, state.size.columns, session.wordBytes).bytes
+}
+
+/** The list link stored at the cursor of the Memory pane, or undefined. */
+export function linkUnderCursor({ memory: { cursor } }: TuiState, session: Session) {
+  const chunk = session.chunksIn(cursor, offset(cursor, 1))[0]
+  return chunk && session.linksOf(chunk).find(({ at }) => at === cursor)
 }
 
 /** The Memory pane at `at`, with the way back remembered; an error line when nothing is mapped there. */

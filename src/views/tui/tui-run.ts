@@ -233,7 +233,7 @@ export class TuiRun {
     const { size } = this.#terminal
     if (size.columns < SMALLEST.columns || size.rows < SMALLEST.rows)
       this.#drawOnly((s) => s.showTooSmall(size))
-    else if (!this.#ready) this.#drawOnly((s) => s.showOpening(size, this.#progress), this.#progress.rows)
+    else if (!this.#ready) this.#drawOnly((s) => s.showOpening(size, this.#progress), this.#progress.rows?.())
     else {
       const { session, state } = this.#ready
       this.#screen.showFrame(chromeOf(state, session, this.#paint))

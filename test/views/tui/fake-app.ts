@@ -27,7 +27,11 @@ try {
       ? session
       : async ({ progress, early }: Loading) => {
           if (mode === 'early') early(session)
-          progress({ text: 'reading core.6\x1b[2J', fraction: 0.25, rows: [' 64 arenas hold 12.0 GiB'] })
+          progress({
+            text: 'reading core.6\x1b[2J',
+            fraction: 0.25,
+            rows: () => [' 64 arenas hold 12.0 GiB'],
+          })
           await throughGate()
           return session
         }

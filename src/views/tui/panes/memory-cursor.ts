@@ -6,6 +6,7 @@ import type { Session } from '../../../session/session.js'
 import { cell } from '../columns.js'
 import { asciiText, wordValue } from '../dump-text.js'
 import { isMapped } from '../memory-rows.js'
+import { linkUnderCursor } from '../navigation.js'
 import type { Paint } from '../paint.js'
 import type { TuiState } from '../tui-state.js'
 
@@ -18,7 +19,7 @@ function valueText(state: TuiState, session: Session): string {
   const read = session.read(state.memory.cursor, wordBytes)
   const value = wordValue(read, 0, wordBytes)
   if (value === null) return `unknown: ${printable(read.fault ?? 'could not be read')}`
-  const link = session.linkAt(state.memory.cursor)
+  const link = linkUnderCursor(state, session)
   if (link?.isMangled) {
     const { name, target } = link
     const leads =

@@ -137,7 +137,7 @@ function dataRow(row: Address, stretch: Stretch, drawing: Drawing): string {
   const stored = wordValue(stretch.read, at, shape.wordBytes)
   // What looks used may be in a tcache or fastbin: its first word is then a link, under safe-linking since 2.32.
   const mayLink = chunk?.state === 'used' && row === offset(chunk.address, 2 * shape.wordBytes)
-  const link = mayLink ? session.linkAt(row) : null
+  const link = mayLink ? session.linksOf(chunk).find(({ at: place }) => place === row) : undefined
   const field = link?.name ?? (chunk ? fieldText(chunk, row, stored, shape.wordBytes) : null)
   return `${text} ${cell(noteText(state, session, field, link ? link.target : stored), shape.noteWidth)}`
 }

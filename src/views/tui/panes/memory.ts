@@ -4,7 +4,7 @@ import type { Session } from '../../../session/session.js'
 import { wordValue } from '../dump-text.js'
 import type { Key } from '../keys.js'
 import { isMapped, moveLines, rowStart, topFor, topWithLast } from '../memory-rows.js'
-import { goToAddress, rememberPlace, rowBytesOf } from '../navigation.js'
+import { goToAddress, linkUnderCursor, rememberPlace, rowBytesOf } from '../navigation.js'
 import { paintFor } from '../paint.js'
 import { bodySize, type MemoryState, type Pane, type TuiState, withNotice } from '../tui-state.js'
 import { memoryChunkRows, moveChunks, toHeapEnd, withTop } from './memory-chunks.js'
@@ -84,7 +84,7 @@ function follow(state: TuiState, session: Session): TuiState {
   if (state.memory.view === 'chunks') return withView(rememberPlace(state), session, 'words')
   const { cursor } = state.memory
   const stored = wordValue(session.read(cursor, session.wordBytes), 0, session.wordBytes)
-  const value = session.linkAt(cursor)?.target ?? stored
+  const value = linkUnderCursor(state, session)?.target ?? stored
   if (value === null) return withNotice(state, 'error', `the word at ${hex(cursor)} could not be read`)
   if (isMapped(session, value)) return goToAddress(state, session, value)
   return withNotice(state, 'error', `${hex(value)} is no pointer: nothing is mapped there`)
