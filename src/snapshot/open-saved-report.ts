@@ -26,6 +26,7 @@ export function openSavedReport(path: string, isPacked: boolean): SnapshotSessio
     noChunks: { what: `${NONE} chunks`, hint: HINT },
     memory: null,
     noMemory: `${NONE} memory`,
+    whyNoSearch: null,
     close: () => {},
   })
 }

@@ -17,7 +17,7 @@ import {
 import { KIND, SNAPSHOT_SCHEMA, type SnapshotHeader } from './snapshot.js'
 import { SnapshotChunks } from './snapshot-chunks.js'
 import { SnapshotFile } from './snapshot-file.js'
-import { SnapshotMemory } from './snapshot-memory.js'
+import { NO_MEMORY, SnapshotMemory } from './snapshot-memory.js'
 import { SnapshotSession } from './snapshot-session.js'
 
 /** All that is read at once may unpack to so much; more is no snapshot of ours. */
@@ -79,6 +79,7 @@ function sessionOf(file: SnapshotFile): SnapshotSession {
     },
     memory: attempt(() => new SnapshotMemory(file, regions, header.memory), null),
     noMemory: 'the memory of the snapshot is damaged',
+    whyNoSearch: header.memory ? null : NO_MEMORY,
     close: () => file.close(),
   })
 }

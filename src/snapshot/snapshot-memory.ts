@@ -14,7 +14,8 @@ interface Block {
   readonly place: RecordPlace
 }
 
-const NONE = 'the snapshot holds no memory (made without --include-memory)'
+/** Said of a snapshot that was made without. */
+export const NO_MEMORY = 'the snapshot holds no memory (made without --include-memory)'
 const KEPT = 4
 
 export class SnapshotMemory implements MemorySource {
@@ -78,7 +79,7 @@ class SnapshotFault extends MemoryFault {
     super(at, 'unsaved')
     this.message = hasMemory
       ? `${hex(at)} was not in memory, or not in the core, when the snapshot was made`
-      : NONE
+      : NO_MEMORY
   }
 }
 

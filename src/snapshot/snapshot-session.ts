@@ -29,6 +29,8 @@ export interface SnapshotParts {
   /** Null: `noMemory` says why. */
   readonly memory: MemorySource | null
   readonly noMemory: string
+  /** Set where there is a memory that holds no bytes: a search in it would find that nothing is anywhere. */
+  readonly whyNoSearch: string | null
   readonly close: () => void
 }
 
@@ -123,8 +125,9 @@ export class SnapshotSession implements InspectedSession {
 
   /** Throws TargetError where the file holds no memory. */
   search(text: string, from: Address | null, direction: 1 | -1): Iterable<SearchStep> {
-    const { memory, pageBytes, noMemory } = this.parts
-    if (!memory) throw new TargetError(noMemory, 'search the core or the process itself')
+    const { memory, pageBytes, noMemory, whyNoSearch } = this.parts
+    if (!memory || whyNoSearch !== null)
+      throw new TargetError(whyNoSearch ?? noMemory, 'search the core or the process itself')
     const { bytes, alignBytes } = parseNeedle(text, this.wordBytes)
     return searchMemory(memory, this.#regions, { bytes, alignBytes, from, direction, pageBytes })
   }

@@ -83,7 +83,7 @@ t.test('text, pointers, bytes', async (t) => {
 
   const none = await arenaInspect(['find', core, 'nowhere-in-it'.repeat(3)])
   t.match(none, { code: 0, stdout: '' })
-  t.match(none.stderr, /is nowhere in this target's memory/)
+  t.match(none.stderr, /is nowhere in the memory that can be read here/)
   t.equal((await arenaInspect(['find', core, '0x0', '--limit', '2'])).stdout.trim().split('\n').length, 2)
   t.match(await arenaInspect(['find', core]), { code: 2, stderr: /name a target and what to look for/ })
   t.match(await arenaInspect(['find', core, '']), { code: 2, stderr: /nothing to look for/ })

@@ -54,7 +54,7 @@ export async function runFind(positional: readonly string[], options: FindOption
   const session = await openSaved(withProgram ? { ...bare, program: rest[0]! } : bare, options)
   try {
     const places = await find(session, text, limit, options.json === true)
-    if (places === 0) say(`${text} is nowhere in this target's memory`)
+    if (places === 0) say(`${text} is nowhere in the memory that can be read here`)
     else if (places === limit) say(`the first ${countText(places)}: --limit N shows more`)
     return EXIT.done
   } finally {

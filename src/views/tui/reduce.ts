@@ -155,7 +155,8 @@ function found(state: TuiState, action: Extract<Action, { type: 'found' }>, sess
   if (find?.serial !== action.serial) return state
   const next = { ...state, find: { ...find, isRunning: false, fraction: 1 } }
   if (action.error !== null) return withNotice(next, 'error', action.error)
-  if (action.at === null) return withNotice(next, 'note', `${find.text} is nowhere in this target's memory`)
+  if (action.at === null)
+    return withNotice(next, 'note', `${find.text} is nowhere in the memory that can be read here`)
   const wrapped = find.direction === 1 ? action.at <= find.from : action.at >= find.from
   const landed = landAt(next, session, action.at)
   return withNotice(
