@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-const DEADLINE_MS = 60_000
+const DEADLINE_MS = 20_000
 
 /** One program in 200×60. `frameEnd` is what the program sends last in a frame. */
 export class Pty {
@@ -87,10 +87,11 @@ export class Pty {
   #met(isMet) {
     if (isMet(this.#text)) return Promise.resolve(performance.now())
     return new Promise((met, failed) => {
-      const deadline = setTimeout(
-        () => failed(new Error(`no such frame:\n${this.#text.slice(-3000)}`)),
-        DEADLINE_MS,
-      )
+      const deadline = setTimeout(() => {
+        // script(1) would hold our output open.
+        this.#child.kill()
+        failed(new Error(`no such frame:\n${this.#text.slice(-3000)}`))
+      }, DEADLINE_MS)
       this.#waiting = {
         isMet,
         met: (at) => {

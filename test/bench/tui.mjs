@@ -44,7 +44,8 @@ export async function benchTui(cli, core, reportMb) {
     const settled = []
     for (let i = 0; i < PRESSES; i++) {
       const started = performance.now()
-      times.push(await pty.frameAfter(keys[i % keys.length]))
+      const frame = pty.frameAfter(keys[i % keys.length])
+      times.push(await frame.catch((cause) => Promise.reject(new Error(`${name}, key ${i}`, { cause }))))
       if (!settles) continue
       await pty.until(LISTED)
       settled.push(performance.now() - started)

@@ -83,9 +83,9 @@ export function reduce(state: TuiState, action: Action, session: Session): TuiSt
       return state.everySeconds === null ? withNotice(next, 'note', 'refreshed') : next
     }
     case 'loading':
-      return settled({ ...state, loading: action.loading, report: session.report }, session)
+      return settled({ ...atTheTop(state), loading: action.loading, report: session.report }, session)
     case 'opened':
-      return { ...seenAnew({ ...state, loading: null }, session), before: null }
+      return { ...seenAnew({ ...atTheTop(state), loading: null }, session), before: null }
     case 'tick':
       return { ...state, live: action.live }
     case 'chunks':
@@ -140,6 +140,16 @@ function seenAnew(state: TuiState, session: Session): TuiState {
     },
     session,
   )
+}
+
+/** A cursor on the first row is nobody's choice while heaps are still being read: it stays there, whatever comes first then. */
+function atTheTop(state: TuiState): TuiState {
+  const { arenas, threads } = state
+  return {
+    ...state,
+    arenas: arenas.cursor === 0 ? { ...arenas, key: null } : arenas,
+    threads: threads.cursor === 0 ? { ...threads, key: null } : threads,
+  }
 }
 
 function merged(known: ReadonlyMap<bigint, string | null>, found: ReadonlyMap<bigint, string | null>) {

@@ -490,6 +490,23 @@ t.test('refresh', async (t) => {
   t.match(reduce(asked, { type: 'refreshed', error: 'gone' }, live).notice, { kind: 'error', text: /gone/ })
 })
 
+t.test('heaps that are still being read: a list begins with what comes first in the end', async (t) => {
+  const session = new FakeSession()
+  const whole = session.report
+  const arenas = whole.heap!.arenas.map((arena) => ({ ...arena, freeBytes: null }))
+  session.report = { ...whole, heap: { ...whole.heap!, arenas } }
+  const early = press(initialState(session, SIZE), session, '2')
+  const moved = press(early, session, 'j', 'j')
+  t.match([early.arenas, moved.arenas], [{ cursor: 0, key: arenas[0]!.address }, { cursor: 2 }])
+  session.report = whole
+  t.match(
+    reduce(early, { type: 'opened' }, session).arenas,
+    { cursor: 0, top: 0, key: arenas[61]!.address },
+    'it keeps most',
+  )
+  t.equal(reduce(moved, { type: 'opened' }, session).arenas.key, moved.arenas.key, 'where the user went')
+})
+
 t.test('whatever is pressed, the cursor stays on the screen and on mapped memory', async () => {
   const session = new FakeSession()
   const keys = [
