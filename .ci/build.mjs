@@ -69,9 +69,14 @@ function writeLicenses(inputs) {
   const folders = new Set(inputs.map((input) => /^.*node_modules\/(@[^/]+\/)?[^/]+/.exec(input)?.[0]))
   folders.delete(undefined)
   const texts = [...folders].sort().map((folder) => {
-    const { name, version, license } = JSON.parse(readFileSync(`${folder}/package.json`, 'utf8'))
+    const { name, version, license, author, repository } = JSON.parse(
+      readFileSync(`${folder}/package.json`, 'utf8'),
+    )
     const file = readdirSync(folder).find((each) => /^licen[cs]e/i.test(each))
-    return `${name} ${version} (${license})\n\n${file ? readFileSync(`${folder}/${file}`, 'utf8') : ''}`
+    const text = file
+      ? readFileSync(`${folder}/${file}`, 'utf8')
+      : `Copyright ${author?.name ?? author}; its package holds no text: ${repository?.url ?? repository}\n`
+    return `${name} ${version} (${license})\n\n${text}`
   })
   writeFileSync('dist/LICENSES', texts.join(`\n${'-'.repeat(72)}\n`))
 }

@@ -74,7 +74,7 @@ t.test('the packages that the built files load are its dependencies, and no othe
     'none is installed in vain',
   )
   const licenses = readFileSync(join(dist, 'LICENSES'), 'utf8')
-  for (const name of ['ink', 'react', 'react-reconciler', 'yoga-layout'])
+  for (const name of ['ink', 'react', 'react-reconciler', 'string-width'])
     t.match(
       licenses,
       new RegExp(`^${name} \\d[\\d.]* \\(MIT\\)\n\n.*MIT License`, 'ms'),
