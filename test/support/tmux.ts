@@ -85,6 +85,13 @@ export class TmuxTerminal {
     }
   }
 
+  /** What the program put into the clipboard (OSC 52) after this was called the first time. */
+  clipboard(): string {
+    this.#tmux('set-option', '-g', 'set-clipboard', 'on')
+    const buffers = this.#tmux('list-buffers')
+    return buffers === '' ? '' : this.#tmux('show-buffer')
+  }
+
   close(): void {
     spawnSync('tmux', ['-L', this.#socket, 'kill-server'])
   }
