@@ -45,11 +45,11 @@ const EVERYWHERE: readonly KeyHelp[] = [
   { keys: 'q Ctrl-C', does: 'quit' },
 ]
 
-/** `memsqld · core.6 · pid 6 · 531 threads · glibc 2.36 (layout by probing)`. */
-export function targetText({ target }: Report, isLoading = false): string {
+/** `memsqld · core.6 · pid 6 · 531 threads · glibc 2.36 (layout by probing)`; `process`: what a live one does. */
+export function targetText({ target }: Report, isLoading = false, process: string | null = null): string {
   const program = target.executable?.split('/').at(-1) ?? null
   const parts = program === null || target.label.includes(program) ? [] : [printable(program)]
-  parts.push(printable(target.label))
+  parts.push(`${printable(target.label)}${process === null ? '' : ` (${process})`}`)
   const pid = `pid ${target.pid}`
   if (target.pid !== null && !target.label.includes(pid)) parts.push(pid)
   parts.push(
@@ -72,11 +72,13 @@ function verdictBadge(report: Report, paint: Paint): string {
     .join(' ')
 }
 
-function headerText(report: Report, isLoading: boolean, width: number, paint: Paint): string {
+function headerText({ loading, live, size }: TuiState, report: Report, paint: Paint): string {
+  const width = size.columns
   const badge = verdictBadge(report, paint)
+  const target = targetText(report, loading !== null, live?.process)
   const room = width - widthOf(badge) - 2
   if (room < 12) return clipRow(badge, width)
-  return `${fitRow(` ${paint.title(clip(targetText(report, isLoading), room - 1))}`, room)} ${badge}`
+  return `${fitRow(` ${paint.title(clip(target, room - 1))}`, room)} ${badge}`
 }
 
 /** The tabs, and whether the target lives where there is room for it. */
@@ -103,9 +105,8 @@ function promptText({ kind, text, choices }: Prompt, width: number, paint: Paint
 
 function liveText({ live, everySeconds }: TuiState): string {
   if (!live) return ''
-  const process = live.process === null ? '' : `process ${live.process} · `
   const every = everySeconds === null ? 'r refreshes, R does so every 5 s' : `every ${everySeconds} s`
-  return ` ${process}read ${live.ageSeconds} s ago · ${every}`
+  return ` read ${live.ageSeconds} s ago · ${every}`
 }
 
 function statusText(state: TuiState, paint: Paint): string {
@@ -174,7 +175,7 @@ export function chromeOf(state: TuiState, session: Session, paint: Paint): Chrom
   ]
   return {
     size: state.size,
-    header: headerText(session.report, state.loading !== null, width, paint),
+    header: headerText(state, session.report, paint),
     tabs: clipRow(tabsLine(state, session, paint), width),
     status: clipRow(statusText(state, paint), width),
     keys: clipRow(keysText(state, paint), width),

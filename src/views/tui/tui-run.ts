@@ -106,11 +106,8 @@ export class TuiRun {
 
   /** The panes of a session whose heaps are still being read. */
   showEarly(session: Session): void {
-    this.#show(session)
-    this.#act({
-      type: 'loading',
-      loading: { text: this.#progress.text, fraction: this.#progress.fraction ?? 0 },
-    })
+    const { text, fraction } = this.#progress
+    this.#show(session, { text, fraction: fraction ?? 0 })
     this.#draw()
   }
 
@@ -149,9 +146,9 @@ export class TuiRun {
     this.#draw()
   }
 
-  #show(session: Session): void {
+  #show(session: Session, loading: TuiState['loading'] = null): void {
     if (this.#over) return
-    this.#ready = { session, state: initialState(session, this.#terminal.size) }
+    this.#ready = { session, state: { ...initialState(session, this.#terminal.size), loading } }
     this.#readAt = performance.now()
     if (session.isLive) {
       this.#ticker = setInterval(() => this.#tick(), TICK_MS)

@@ -27,7 +27,7 @@ t.test('while the target opens', { skip }, async (t) => {
 
 t.test('a live target refreshes', { skip }, async (t) => {
   const { terminal, restored } = await start(t, 'live')
-  await terminal.until(/process sleeping · read \d+ s ago · r refreshes/)
+  await terminal.until(/\(sleeping\)[\s\S]* read \d+ s ago · r refreshes/)
   terminal.press('r')
   await terminal.until(/^ refreshed/m)
   terminal.press('G')
