@@ -34,5 +34,5 @@ function dialogRows(state: TuiState, dialog: Dialog, paint: Paint): string[] {
 /** At most `bodySize(state).rows` rows. */
 export function bodyRows(state: TuiState, session: Session, paint: Paint): string[] {
   if (state.dialog) return dialogRows(state, state.dialog, paint)
-  return state.help ? [] : paneOf(state.pane).rows(state, session, paint)
+  return state.helpTop !== null ? [] : paneOf(state.pane).rows(state, session, paint)
 }

@@ -8,8 +8,9 @@ import { stopText } from '../../report/stop-text.js'
 import type { Session } from '../../session/session.js'
 import { clip, clipRow, fitRow, widthOf } from './columns.js'
 import type { Dialog } from './dialog.js'
+import { type HelpLine, helpHints, helpLines } from './help.js'
 import type { Paint } from './paint.js'
-import { PANES, paneOf } from './panes.js'
+import { paneOf } from './panes.js'
 import type { Prompt } from './prompt.js'
 import { tabsText } from './tabs.js'
 import type { KeyHelp, Size, TuiState } from './tui-state.js'
@@ -21,29 +22,9 @@ export interface Chrome {
   readonly tabs: string
   readonly status: string
   readonly keys: string
-  /** What covers the body: the help, or null for the pane's own rows. */
-  readonly help: readonly HelpSection[] | null
+  /** What covers the body: lines of the help, or null for the pane's own rows. */
+  readonly help: readonly HelpLine[] | null
 }
-
-export interface HelpSection {
-  readonly title: string
-  readonly keys: readonly KeyHelp[]
-}
-
-const EVERYWHERE: readonly KeyHelp[] = [
-  { keys: 'j k ↓ ↑', does: 'down, up' },
-  { keys: 'PgDn PgUp', does: 'a page; Ctrl-d Ctrl-u half of one' },
-  { keys: 'g G Home End', does: 'first, last' },
-  { keys: `Tab 1 … ${PANES.length}`, does: 'change pane' },
-  { keys: 'Esc', does: 'back to where the last jump came from' },
-  { keys: ':', does: 'address, x/40a ADDRESS, arena N, chunk ADDRESS, find TEXT,' },
-  { keys: '', does: 'export FORMAT FILE, every N, trim, limit N; Tab, ↑ ↓' },
-  { keys: '/ n N', does: 'find in memory, next, before; in lists / filters' },
-  { keys: 'y Y', does: 'copy the address, the row' },
-  { keys: 'r R', does: 'refresh a live target, every 5 s' },
-  { keys: '?', does: 'this help' },
-  { keys: 'q Ctrl-C', does: 'quit' },
-]
 
 /** `memsqld · core.6 · pid 6 · 531 threads · glibc 2.36 (layout by probing)`; `process`: what a live one does. */
 export function targetText({ target }: Report, isLoading = false, process: string | null = null): string {
@@ -139,7 +120,7 @@ const DIALOG_HINTS: Readonly<Record<Dialog['phase'], readonly KeyHelp[]>> = {
 
 function hintsOf(state: TuiState): readonly KeyHelp[] {
   if (state.dialog) return DIALOG_HINTS[state.dialog.phase]
-  if (state.help) return [{ keys: 'any key', does: 'close' }]
+  if (state.helpTop !== null) return helpHints(state)
   if (state.prompt !== null)
     return [
       { keys: 'Enter', does: 'go' },
@@ -168,17 +149,12 @@ function keysText(state: TuiState, paint: Paint): string {
 /** The chrome of `state`. */
 export function chromeOf(state: TuiState, session: Session, paint: Paint): Chrome {
   const width = state.size.columns
-  const pane = paneOf(state.pane)
-  const help = [
-    { title: `${pane.title}`, keys: pane.help },
-    { title: 'Everywhere', keys: EVERYWHERE },
-  ]
   return {
     size: state.size,
     header: headerText(state, session.report, paint),
     tabs: clipRow(tabsLine(state, session, paint), width),
     status: clipRow(statusText(state, paint), width),
     keys: clipRow(keysText(state, paint), width),
-    help: state.help && !state.dialog ? help : null,
+    help: helpLines(state),
   }
 }

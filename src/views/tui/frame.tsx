@@ -2,8 +2,9 @@
 import { Box, Text } from 'ink'
 import { bar } from '../../format/bars.js'
 import { printable } from '../../format/printable.js'
-import type { Chrome, HelpSection } from './chrome.js'
+import type { Chrome } from './chrome.js'
 import { cell, clip } from './columns.js'
+import type { HelpLine } from './help.js'
 import type { LoadProgress } from './loading.js'
 import type { Paint } from './paint.js'
 import { CHROME_ROWS, type Size } from './tui-state.js'
@@ -18,19 +19,17 @@ function Line({ text }: { readonly text: string }) {
   )
 }
 
-function Help({ sections, width, paint }: { sections: readonly HelpSection[]; width: number; paint: Paint }) {
+function Help({ lines, width, paint }: { lines: readonly HelpLine[]; width: number; paint: Paint }) {
+  const text = (line: HelpLine) => {
+    if (line === null) return ''
+    if ('title' in line) return paint.title(line.title)
+    return `  ${paint.key(cell(line.keys, KEYS_WIDTH))}${clip(line.does, width - KEYS_WIDTH - 4)}`
+  }
   return (
     <Box flexDirection="column" flexShrink={0} paddingX={1}>
-      {sections.map((section) => (
-        <Box key={section.title} flexDirection="column" flexShrink={0} marginBottom={1}>
-          <Line text={paint.title(section.title)} />
-          {section.keys.map(({ keys, does }) => (
-            <Line
-              key={`${keys} ${does}`}
-              text={`  ${paint.key(cell(keys, KEYS_WIDTH))}${clip(does, width - KEYS_WIDTH - 4)}`}
-            />
-          ))}
-        </Box>
+      {lines.map((line, row) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: a line has nothing but its place
+        <Line key={row} text={text(line)} />
       ))}
     </Box>
   )
@@ -44,7 +43,7 @@ export function Frame({ chrome, paint }: { readonly chrome: Chrome; readonly pai
       <Line text={chrome.header} />
       <Line text={chrome.tabs} />
       <Box height={rows - CHROME_ROWS} overflow="hidden">
-        {chrome.help && <Help sections={chrome.help} width={columns} paint={paint} />}
+        {chrome.help && <Help lines={chrome.help} width={columns} paint={paint} />}
       </Box>
       <Line text={chrome.status} />
       <Line text={chrome.keys} />

@@ -5,6 +5,7 @@ import type { Action } from './actions.js'
 import { NO_CHUNKS, viewName } from './chunks/chunks-state.js'
 import { onDialogKey } from './dialog-keys.js'
 import { NO_HEAP } from './heap-map/heap-map-state.js'
+import { onHelpKey } from './help.js'
 import type { Key } from './keys.js'
 import { goBack, landAt } from './navigation.js'
 import { onMouse } from './on-mouse.js'
@@ -45,7 +46,7 @@ export function initialState(session: Session, size: Size): TuiState {
     typed: NOTHING_TYPED,
     find: null,
     dialog: null,
-    help: false,
+    helpTop: null,
     notice: null,
     refreshing: false,
     everySeconds: null,
@@ -179,7 +180,7 @@ function found(state: TuiState, action: Extract<Action, { type: 'found' }>, sess
 function onKey(state: TuiState, key: Key, session: Session): TuiState {
   if (key === 'ctrl-c' && state.dialog?.phase !== 'running') return { ...state, ended: 'SIGINT' }
   if (state.dialog) return onDialogKey(state, state.dialog, key)
-  if (state.help) return { ...state, help: false }
+  if (state.helpTop !== null) return onHelpKey(state, state.helpTop, key)
   if (state.prompt !== null) return onPromptKey(state, state.prompt, key, session)
   const quiet = { ...state, notice: null }
   if (state.find?.isRunning && key === 'escape')
@@ -201,7 +202,7 @@ function onGlobalKey(state: TuiState, key: Key, session: Session): TuiState {
     case 'q':
       return { ...state, ended: 'quit' }
     case '?':
-      return { ...state, help: true }
+      return { ...state, helpTop: 0 }
     case ':':
       return { ...state, prompt: openPrompt('command') }
     case '/':

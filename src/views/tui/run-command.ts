@@ -59,7 +59,7 @@ export function runCommand(state: TuiState, text: string, session: Session): Tui
     case 'quit':
       return { ...state, ended: 'quit' }
     case 'help':
-      return { ...state, help: true }
+      return { ...state, helpTop: 0 }
     case 'refresh':
       return refresh(state, session)
     case 'pane': {

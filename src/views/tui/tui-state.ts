@@ -117,7 +117,8 @@ export interface TuiState {
   readonly typed: Typed
   readonly find: FindState | null
   readonly dialog: Dialog | null
-  readonly help: boolean
+  /** First line of the help that is shown; null when it is closed. */
+  readonly helpTop: number | null
   readonly notice: Notice | null
   /** True asks the runtime for session.refresh(), until its answer comes back as an action. */
   readonly refreshing: boolean

@@ -81,9 +81,20 @@ t.test('panes', async (t) => {
   t.equal(press(start, session, 'ctrl-c').ended, 'SIGINT')
   t.match(press(start, session, 'escape').notice, { kind: 'note', text: /nothing to go back/ })
   const help = press(start, session, '?')
-  t.ok(help.help)
-  t.match(press(help, session, 'q'), { help: false, ended: null }, 'q closes the help first')
+  t.equal(help.helpTop, 0)
+  t.match(press(help, session, 'q'), { helpTop: null, ended: null }, 'q closes the help first')
   t.equal(press(help, session, 'ctrl-c').ended, 'SIGINT')
+  const low = press(initialState(session, { columns: 40, rows: 10 }), session, '?')
+  t.same(
+    ['j', 'wheel-down', 'pagedown'].map((key) => press(low, session, key).helpTop),
+    [1, 1, 6],
+    'where not all of it fits, it scrolls',
+  )
+  const last = press(low, session, 'G')
+  t.ok(last.helpTop! > 6)
+  t.same(press(last, session, 'j').helpTop, last.helpTop)
+  const tall = reduce(last, { type: 'resize', size: { columns: 200, rows: 60 } }, session)
+  t.equal(press(tall, session, 'j').helpTop, null, 'all of it is shown: any key closes')
 })
 
 t.test('overview scrolls to its last line and no further', async (t) => {
@@ -180,7 +191,7 @@ t.test('memory: going somewhere and back', async (t) => {
   t.equal(press(go('arena 3'), session, 'm').memory.cursor, heapAddress(3))
   t.equal(press(go('arena main'), session, 'm').memory.cursor, MAIN_HEAP)
   t.match(go('arenas'), { pane: 'arenas' })
-  t.match(go('help'), { help: true })
+  t.match(go('help'), { helpTop: 0 })
   t.match(go('q'), { ended: 'quit' })
   t.match(go(''), { pane: 'overview', notice: null })
   for (const [text, says] of [

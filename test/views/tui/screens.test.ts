@@ -33,7 +33,7 @@ function screenOf(state: TuiState, session: FakeSession, paint: Paint = paintFor
   const screen = new InkScreen(compositor, NO_KEYS, paint)
   screen.showFrame(chromeOf(state, session, paint))
   const rows = compositor.compose(
-    state.help ? [] : paneOf(state.pane).rows(state, session, paint),
+    state.helpTop !== null ? [] : paneOf(state.pane).rows(state, session, paint),
     ROWS_ABOVE,
   )
   screen.unmount()
@@ -94,6 +94,8 @@ const SCREENS: Readonly<Record<string, readonly string[]>> = {
   'regions-map': ['8', 'j', 'v', 'l'],
   'regions-map-fine': ['8', 'v', '+', '+', '+', 'G'],
   'help-findings': ['7', '?'],
+  'help-regions': ['8', '?'],
+  'help-regions-end': ['8', '?', 'G'],
 }
 
 for (const size of SIZES) {
