@@ -47,9 +47,9 @@ export class DapClient {
   }
 
   /** A new adapter on its stdin and stdout. */
-  static spawn(args: readonly string[] = []): DapClient {
+  static spawn(args: readonly string[] = [], node = process.execPath): DapClient {
     const { NODE_OPTIONS: _, NODE_V8_COVERAGE: __, ...env } = process.env
-    const child = spawn(process.execPath, [CLI, 'dap', ...args], { stdio: ['pipe', 'pipe', 'inherit'], env })
+    const child = spawn(node, [CLI, 'dap', ...args], { stdio: ['pipe', 'pipe', 'inherit'], env })
     children.add(child)
     child.once('exit', () => children.delete(child))
     const client = new DapClient(child.stdout!, child.stdin!)
