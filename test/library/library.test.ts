@@ -77,6 +77,13 @@ t.test('the examples', async (t) => {
   )
   t.ok(sizes[0]! > 1 << 20, 'its mmapped blocks')
 
+  const saved = join(folder, 'saved.json')
+  writeFileSync(saved, (await arenaInspect(['report', core, '--json'])).stdout)
+  const same = example('what-grew', saved, core)
+  t.match(same.stdout, /^in-use \(bytes\): 0$/m, same.stderr)
+  t.match(same.stdout, /^new arenas: 0$/m)
+  t.notMatch(same.stdout, /: (-?[1-9]|unknown)/)
+
   const findings = example('write-findings', core, '/etc/passwd')
   const lines = findings.stdout
     .trim()

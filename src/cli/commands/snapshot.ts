@@ -6,6 +6,7 @@ import { SNAPSHOT_NAME } from '../../snapshot/snapshot.js'
 import type { SnapshotContents } from '../../snapshot/write-snapshot.js'
 import { CommandError, type ExitCode, UsageError } from '../exit.js'
 import { exitCodeOf, sayWhatIsMissing } from '../finish.js'
+import { LiveLine } from '../live-line.js'
 import { NewFile } from '../new-file.js'
 import { packageVersion } from '../package-version.js'
 import {
@@ -50,6 +51,7 @@ export async function runSnapshot(targets: readonly string[], options: SnapshotO
     throw new UsageError('a snapshot is no text for a terminal', `write it to a file: -o ${SNAPSHOT_NAME}`)
   // Before the target is read, which may take minutes.
   const file = output === '-' ? null : new NewFile(output, force)
+  const line = new LiveLine()
   let finished = false
   try {
     const { TargetSession } = await import('../../session/open-session.js')
@@ -58,12 +60,15 @@ export async function runSnapshot(targets: readonly string[], options: SnapshotO
     try {
       if (!(session instanceof TargetSession))
         throw new CommandError(`${targets[0]} is saved already`, 'copy the file')
-      const records = snapshotRecords(session, contentsOf(options))
-      for await (const record of records) {
+      let bytes = 0
+      for await (const record of snapshotRecords(session, contentsOf(options))) {
         await (file ? file.append(record) : toStdout(record))
+        bytes += record.length
+        line.show(`writing ${output === '-' ? 'the snapshot' : output}: ${bytesText(bytes)}`)
         // Signals are heard between records.
         await new Promise((resolve) => setImmediate(resolve))
       }
+      line.clear()
       finished = true
       file?.finish()
       if (file) say(`wrote ${output}, ${bytesText(file.bytes)}; open it with: arena-inspect ${output}`)
@@ -73,6 +78,7 @@ export async function runSnapshot(targets: readonly string[], options: SnapshotO
       await session.close()
     }
   } finally {
+    line.clear()
     if (!finished) file?.discard()
   }
 }
