@@ -75,6 +75,22 @@ t.test('of a core, by the command: heaps add up to the arenas, the file is the s
   t.same([complaints, requests], [[], []])
 })
 
+t.test('64 arenas', async (t) => {
+  const program = compile('examples/programs/arena-bloat.c')
+  const args = ['64', '8', '1', 'log:16:4096', join(folder, 'out')]
+  const running = await start(program, args, { cwd: folder })
+  const file = join(folder, 'large.html')
+  const ended = await arenaInspect(['report', '--pid', `${running.pid}`, '--format', 'html', '-o', file])
+  const json = await arenaInspect(['report', '--pid', `${running.pid}`, '--json'])
+  await running.kill()
+  t.equal(ended.code, 0, ended.stderr)
+  const arenas = (JSON.parse(json.stdout) as Report).heap!.arenas
+  t.equal(arenas.length, 64)
+  const text = readFileSync(file, 'utf8')
+  t.ok(text.length < 3_000_000, `${text.length} bytes`)
+  for (const arena of arenas) t.ok(text.includes(arena.address), arena.address)
+})
+
 t.test('sort, filter, theme and print', { skip: noChromium() }, async (t) => {
   const { page, complaints, requests } = await openInChromium(written('clicks', facts(new FakeSession())))
   const column = (id: string, key: string) =>
