@@ -29,6 +29,17 @@ export class TuiTour extends TmuxTerminal {
     return this.until(shows)
   }
 
+  /** The screen once answers that come late, such as symbols, have come: the same for a while. */
+  async still(): Promise<string> {
+    let before = ''
+    let since = 0
+    return this.until((screen) => {
+      if (screen !== before) since = Date.now()
+      before = screen
+      return Date.now() - since > 300
+    })
+  }
+
   /** Types at a prompt that `opener` opens, and waits for what Enter shows. */
   async enter(opener: string, text: string, shows: RegExp | ((screen: string) => boolean)): Promise<string> {
     this.paste(opener)
