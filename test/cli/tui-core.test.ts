@@ -302,7 +302,7 @@ t.test('a gdb that never answers; no terminal', { skip }, async (t) => {
 t.test('a monkey', { skip }, async (t) => {
   const tour = await opened(t)
   const random = randomFrom(20_261_128)
-  const KEYS = 600
+  const KEYS = 3_000
   const BURST = 20
   for (let typed = 0; typed < KEYS; typed += BURST) {
     const keys = Array.from({ length: BURST }, () => nextInput(random, 'qy', SIZE.columns, SIZE.rows))

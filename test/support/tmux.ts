@@ -40,7 +40,7 @@ export class TmuxTerminal {
 
   /** A command line, Enter included. */
   type(line: string): void {
-    this.#tmux('send-keys', '-l', line)
+    this.#tmux('send-keys', '-l', '--', line)
     this.#tmux('send-keys', 'Enter')
   }
 
@@ -51,7 +51,7 @@ export class TmuxTerminal {
 
   /** Characters in one write, as fast typing arrives. */
   paste(text: string): void {
-    this.#tmux('send-keys', '-l', text)
+    this.#tmux('send-keys', '-l', '--', text)
   }
 
   resize(columns: number, rows: number): void {
