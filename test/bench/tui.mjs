@@ -21,7 +21,8 @@ const PANES = [
   { name: 'Memory: j', open: '5', keys: ['j'] },
   { name: 'Memory: page down', open: '5', keys: ['\x1b[6~'] },
   { name: 'Memory: words, page down', open: '5w', keys: ['\x1b[6~'] },
-  { name: 'Threads: j', open: '6', keys: ['j', 'k'] },
+  // A frame with stacks from gdb between two keys would make one frame, or none, of both.
+  { name: 'Threads: j', open: '6', keys: ['j', 'k'], calmMs: 5000 },
   { name: 'Regions: j', open: '8', keys: ['j', 'k'] },
 ]
 
@@ -37,9 +38,9 @@ export async function benchTui(cli, core, reportMb) {
   const whole = listed + (await pty.until(LISTED))
   const listedMb = pty.peakMb
   const rows = []
-  for (const { name, open, keys, settles } of PANES) {
+  for (const { name, open, keys, settles, calmMs } of PANES) {
     pty.send(`1${open}`)
-    await pty.quiet()
+    await pty.quiet(calmMs)
     const times = []
     const settled = []
     for (let i = 0; i < PRESSES; i++) {
