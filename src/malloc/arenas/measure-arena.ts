@@ -96,7 +96,7 @@ export function measureArena(
     const measured = measureOnce(copy ? { ...context, memory: copy } : context, before, at, isMain, false)
     const after = afterCopy ?? readArenaHeader(memory.source, at, layout.arena, layout.wordBytes)
     const isSame = sameState(before.bytes, after.bytes)
-    if (isSame && measured.walked) return measured
+    if (isSame && addsUp(measured)) return measured
     const broken = (earlier?.broken ?? 0) + (isSame && !isLocked(after.bytes) ? 1 : 0)
     // It stands still, nobody works on it, and it looks damaged each time: it is.
     if (isSame && broken >= BROKEN_READS) return measureOnce(context, after, at, isMain, true)
@@ -109,6 +109,14 @@ export function measureArena(
     const nothing = { header: null, systemBytes: null, heaps: [], topBytes: null, fast: null, binned: null }
     return { address: at, isMain, ...nothing, walked: null, partly: null, anomalies, unsettled: null }
   }
+}
+
+// The header may be as before although top moved on and back in between: then its size is not of the same moment.
+function addsUp({ walked, systemBytes, topBytes }: MeasuredArena): boolean {
+  if (!walked) return false
+  if (systemBytes === null || topBytes === null) return true
+  const { tally, overheadBytes } = walked
+  return tally.usedBytes + tally.freeBytes + overheadBytes + topBytes === systemBytes
 }
 
 /** Reads of an arena without change that all met damage, before damage is looked for. */
