@@ -69,6 +69,22 @@ t.test('a chunk with an impossible size', async (t) => {
   t.match(index.chunksIn(last, address(last + 1n)), [{ address: last, arenaIndex: 5 }])
 })
 
+t.test('top moved on and back while its arena was read: read again', async (t) => {
+  const { top, topBytes } = arenas[5]!
+  const words = new Map([[top! + 8n, BigInt(topBytes! - 4096) | 1n]])
+  const progress = (done: number) => {
+    if (done === 5) words.clear()
+  }
+  const moving = await readHeapModel(patched(target, words), null, { still: false, progress })
+  t.equal(words.size, 0, 'it was read with the other size first')
+  t.same(moving!.model.arenas[5], arenas[5], 'not the size that top had for a moment')
+  t.same(moving!.model.anomalies, [])
+
+  const { model } = await readState([[top! + 8n, BigInt(topBytes! - 4096) | 1n]])
+  t.match(model.anomalies, [{ at: top, code: 'top-broken' }], 'in a core it is damage')
+  t.equal(model.arenas[5]!.complete, false)
+})
+
 t.test('what wrote over a size field', async (t) => {
   const chunks = chunksOf(target, sound, 5)
   const { address: at } = chunks[40]!

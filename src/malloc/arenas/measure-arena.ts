@@ -112,11 +112,21 @@ export function measureArena(
 }
 
 // The header may be as before although top moved on and back in between: then its size is not of the same moment.
-function addsUp({ walked, systemBytes, topBytes }: MeasuredArena): boolean {
+function addsUp(measured: MeasuredArena): boolean {
+  const { walked, systemBytes, topBytes } = measured
   if (!walked) return false
   if (systemBytes === null || topBytes === null) return true
   const { tally, overheadBytes } = walked
-  return tally.usedBytes + tally.freeBytes + overheadBytes + topBytes === systemBytes
+  const sum = tally.usedBytes + tally.freeBytes + overheadBytes + topBytes
+  return sum === systemBytes && bytesBehindTop(measured) === 0
+}
+
+// glibc's top reaches to the end of its heap, in all arenas but main_arena (grow_heap, heap_trim: malloc/arena.c).
+function bytesBehindTop({ isMain, header, heaps, topBytes }: MeasuredArena): number {
+  if (isMain || !header || topBytes === null) return 0
+  const { top } = header
+  const heap = heaps.find(({ address: start, sizeBytes }) => start <= top && top < start + BigInt(sizeBytes))
+  return heap ? Number(heap.address - top) + heap.sizeBytes - topBytes : 0
 }
 
 /** Reads of an arena without change that all met damage, before damage is looked for. */
@@ -182,7 +192,7 @@ function measureOnce(
   const binned = walked || !still ? null : walkBins(memory, at, layout, header.systemBytes)
   for (const damage of [fast.damage, binned?.damage]) if (damage) anomalies.push(damage)
   const systemBytes = possible ? header.systemBytes : null
-  return {
+  const measured: MeasuredArena = {
     address: at,
     isMain,
     header,
@@ -196,6 +206,12 @@ function measureOnce(
     anomalies,
     unsettled: null,
   }
+  const behind = walked ? bytesBehindTop(measured) : 0
+  if (behind !== 0) {
+    const what = `top ${hex(header.top)} of arena ${hex(at)} has ${topBytes} bytes, its heap ends after ${topBytes! + behind}`
+    anomalies.push({ at: header.top, code: 'top-broken', what })
+  }
+  return measured
 }
 
 function newTally({ watched, pagesOf, pageBytes, layout }: ArenaContext, fast: readonly number[]): Tally {
