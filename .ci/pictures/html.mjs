@@ -26,6 +26,14 @@ try {
     await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }])
     await page.goto(pathToFileURL(report).href, { waitUntil: 'load' })
     await page.waitForSelector('#treemap .region')
+    await page.$$eval(
+      'header *',
+      (all, text) => {
+        for (const each of all)
+          if (each.childElementCount === 0) each.textContent = each.textContent.replace(text, '')
+      },
+      `${folder}/`,
+    )
     const shown = part === null ? page : await page.$(part)
     await shown.screenshot({ path: join(ROOT, `docs/pictures/report-${name}.png`) })
     await page.close()

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import puppeteer from 'puppeteer-core'
 import { htmlOfAnsi } from './ansi-html.mjs'
+import { withoutPlace } from './without-place.mjs'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const SIZE = { columns: 100, rows: 30 }
@@ -57,11 +58,6 @@ async function until(wanted) {
     before = text
     await new Promise((resolve) => setTimeout(resolve, 300))
   }
-}
-
-/** Without the folder that the core was in: it says nothing, and is another one every time. */
-function withoutPlace(text) {
-  return text.replace(/\/\S*\/(core\.?\S*)/g, '$1')
 }
 
 async function picture(name, ansi) {

@@ -40,13 +40,11 @@ export function helpLines(state: TuiState): readonly HelpLine[] | null {
 
 /** What closes and moves it. */
 export function helpHints(state: TuiState): readonly KeyHelp[] {
-  const others: KeyHelp = { keys: 'any key', does: 'close' }
-  return highestTop(state) === 0
-    ? [others]
-    : [
-        { keys: 'j k', does: 'scroll' },
-        { ...others, keys: 'any other key' },
-      ]
+  if (highestTop(state) === 0) return [{ keys: 'any key', does: 'close' }]
+  return [
+    { keys: 'j k', does: 'scroll' },
+    { keys: 'any other key', does: 'close' },
+  ]
 }
 
 /** The state after a key while the help is open: motions scroll it if not all of it is shown, all others close it. */
