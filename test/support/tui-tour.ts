@@ -40,13 +40,16 @@ export class TuiTour extends TmuxTerminal {
     })
   }
 
-  /** Types at a prompt that `opener` opens, and waits for what Enter shows. */
+  /** Types at a prompt that `opener` opens, and waits for what is shown once Enter has closed it. */
   async enter(opener: string, text: string, shows: RegExp | ((screen: string) => boolean)): Promise<string> {
+    const prompt = opener === ':' ? /^ :/m : /^ (find|show only): /m
     this.paste(opener)
-    await this.until(opener === ':' ? /^ :/m : /^ (find|show only): /m)
+    await this.until(prompt)
     this.press('C-u')
     this.paste(text)
-    return this.go('Enter', shows)
+    // What was shown before the prompt opened is no answer.
+    const answered = (screen: string) => (shows instanceof RegExp ? shows.test(screen) : shows(screen))
+    return this.go('Enter', (screen) => !prompt.test(screen) && answered(screen))
   }
 
   /** An SGR report of a click (button 0) or of the wheel (64 up, 65 down) at a column and row from 1. */
