@@ -51,7 +51,8 @@ function watch(parser, path) {
     if (result.skip)
       console.log(`skipped: ${name}: ${result.skip === true ? 'no reason given' : result.skip}`)
     else if (children.has(result.name)) {
-      if (path.length === 0) console.log(`${result.ok ? 'ok' : 'NOT OK'}: ${result.name}`)
+      if (path.length === 0)
+        console.log(`${result.ok ? 'ok' : 'NOT OK'}: ${result.name} (${(result.time / 1000).toFixed(1)} s)`)
       // A subtest that failed without a failing assertion: a broken plan, a timeout.
       if (!result.ok && children.get(result.name).results?.fail === 0) fail(name, result)
     } else if (result.ok) counts.passed++

@@ -8,6 +8,7 @@ import { wayOf } from '../../src/control/limit.js'
 import { layoutOfVersion, minorVersion } from '../../src/malloc/layout.js'
 import { arenaInspect, type Ended } from '../support/command.js'
 import { controlPage, descriptors, statusOfThreads, until } from '../support/control-page.js'
+import { endWithUs } from '../support/end-with-us.js'
 import { compile, scratch } from '../support/programs.js'
 
 t.setTimeout(600_000)
@@ -28,7 +29,7 @@ async function target(mode: string, argument = '0', flags: readonly string[] = [
     stdio: ['ignore', 'pipe', openSync(errors, 'a')],
     env: { PATH: process.env.PATH },
   })
-  process.once('exit', () => child.kill('SIGKILL'))
+  endWithUs(child)
   await new Promise<void>((resolve, reject) => {
     child.stdout!.once('data', () => resolve())
     child.once('exit', (code) => reject(new Error(`control-target ${mode} ended: ${code}`)))
@@ -279,7 +280,7 @@ const BARE =
 
 t.test('refused: no glibc, nobody to ask, no gdb', async (t) => {
   const bare = spawn(compile(BARE, ['-nostdlib', '-static']), { stdio: 'ignore' })
-  process.once('exit', () => bare.kill('SIGKILL'))
+  endWithUs(bare)
   await refuses(
     t,
     { pid: bare.pid!, page: '', errors: '', end: () => {} },

@@ -19,6 +19,7 @@ import {
   tracerOf,
   until,
 } from '../support/control-page.js'
+import { endWithUs } from '../support/end-with-us.js'
 import { compile, ROOT, scratch } from '../support/programs.js'
 
 // 200 of each prove it; so few are for every day.
@@ -42,7 +43,7 @@ async function churning(): Promise<Churning> {
   const child = spawn('nice', ['-n', '10', program, 'churn', file, String(THREADS)], {
     stdio: ['ignore', 'pipe', stderr],
   })
-  process.once('exit', () => child.kill('SIGKILL'))
+  endWithUs(child)
   await new Promise((resolve) => child.stdout!.once('data', resolve))
   const lines = () => {
     const all = readFileSync(errors, 'utf8').split('\n').slice(0, -1)

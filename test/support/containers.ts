@@ -1,4 +1,5 @@
 // Containers for tests, as runtimes make them: a root folder with a glibc of its own, in namespaces of their own.
+
 import { spawn, spawnSync } from 'node:child_process'
 import {
   chmodSync,
@@ -12,6 +13,7 @@ import {
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { type Architecture, buildOf, compileFor, fetchedSuites, type Release } from '../matrix/glibcs.js'
+import { endWithUs } from './end-with-us.js'
 import { compile, ROOT, scratch } from './programs.js'
 
 const LIBRARIES = 'usr/lib/x86_64-linux-gnu'
@@ -101,8 +103,7 @@ export async function startIn(
     },
   )
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
-  const kill = () => child.kill('SIGKILL')
-  process.once('exit', kill)
+  endWithUs(child)
   await new Promise<void>((resolve, reject) => {
     child.stdout.once('data', () => resolve())
     child.once('exit', (code, signal) => reject(new Error(`${command[0]} ended early: ${code ?? signal}`)))
@@ -111,9 +112,8 @@ export async function startIn(
   return {
     pid: Number(children.trim().split(' ')[0]),
     async end() {
-      kill()
+      child.kill('SIGKILL')
       await ended
-      process.off('exit', kill)
     },
   }
 }

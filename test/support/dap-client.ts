@@ -1,18 +1,15 @@
 // A debug adapter client of the tests' own: sends what it is told to, keeps the transcript, and expects message by message.
+
 import { type ChildProcess, spawn } from 'node:child_process'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import type { DebugProtocol as P } from '@vscode/debugprotocol'
+import { endWithUs } from './end-with-us.js'
 import { ROOT } from './programs.js'
 
 const CLI = join(ROOT, 'dist/cli.js')
 const DEADLINE_MS = 60_000
-
-const children = new Set<ChildProcess>()
-process.on('exit', () => {
-  for (const child of children) child.kill('SIGKILL')
-})
 
 type Message = P.Request | P.Response | P.Event
 
@@ -50,8 +47,7 @@ export class DapClient {
   static spawn(args: readonly string[] = [], node = process.execPath): DapClient {
     const { NODE_OPTIONS: _, NODE_V8_COVERAGE: __, ...env } = process.env
     const child = spawn(node, [CLI, 'dap', ...args], { stdio: ['pipe', 'pipe', 'inherit'], env })
-    children.add(child)
-    child.once('exit', () => children.delete(child))
+    endWithUs(child)
     const client = new DapClient(child.stdout!, child.stdin!)
     client.child = child
     return client

@@ -1,5 +1,7 @@
 // gdbserver for tests: on a free port of this machine, ended with the test.
+
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { endWithUs } from './end-with-us.js'
 
 /** Why there can be no test with gdbserver; false when there can. */
 export const noGdbserver: string | false =
@@ -15,15 +17,10 @@ export interface Gdbserver {
   end(signal?: NodeJS.Signals): Promise<void>
 }
 
-const running = new Set<ChildProcess>()
-process.on('exit', () => {
-  for (const child of running) child.kill('SIGTERM')
-})
-
 /** Starts `gdbserver ARGUMENTS… :PORT REST…`; resolves when it listens. */
 export async function gdbserver(before: readonly string[], rest: readonly string[] = []): Promise<Gdbserver> {
   const child = spawn('gdbserver', [...before, '127.0.0.1:0', ...rest], { stdio: ['ignore', 'pipe', 'pipe'] })
-  running.add(child)
+  endWithUs(child, 'SIGTERM')
   let text = ''
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   const port = await new Promise<string>((resolve, reject) => {
@@ -43,7 +40,6 @@ export async function gdbserver(before: readonly string[], rest: readonly string
     async end(signal = 'SIGTERM') {
       child.kill(signal)
       await ended
-      running.delete(child)
     },
   }
 }

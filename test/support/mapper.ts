@@ -1,7 +1,9 @@
 // test/programs/mapper.c, driven: a process that maps memory by known paths and says what it did.
+
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { endWithUs } from './end-with-us.js'
 import { compile, scratch } from './programs.js'
 
 /** What it says of itself: calls and bytes in whole pages. */
@@ -35,11 +37,6 @@ export interface Mapper {
   end(): Promise<void>
 }
 
-const started = new Set<ChildProcess>()
-process.on('exit', () => {
-  for (const child of started) child.kill('SIGKILL')
-})
-
 /** Path of the program; its frames have no frame pointers. */
 export function mapperProgram(flags: readonly string[] = []): string {
   return compile('test/programs/mapper.c', ['-fomit-frame-pointer', ...flags])
@@ -57,7 +54,7 @@ export async function startMapper(
     ...(uid === undefined ? {} : { uid }),
     env: { ...process.env, ...(uid === undefined ? { MAPPER_HEARTBEAT: heartbeat } : {}), ...env },
   })
-  started.add(child)
+  endWithUs(child)
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   const lines: string[] = []
   const waiting: ((line: string) => void)[] = []
@@ -93,7 +90,6 @@ export async function startMapper(
     async end() {
       child.kill('SIGKILL')
       await ended
-      started.delete(child)
     },
   }
 }

@@ -1,9 +1,11 @@
 // C programs for tests: compiled on demand, run, and turned into cores. Everything lives in one scratch folder a run.
+
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { endWithUs } from './end-with-us.js'
 
 /** The repository's root. */
 export const ROOT = new URL('../../', import.meta.url).pathname
@@ -11,9 +13,7 @@ export const ROOT = new URL('../../', import.meta.url).pathname
 const CACHE = join(tmpdir(), `arena-inspect-test-programs-${process.getuid?.() ?? 0}`)
 
 const folders: string[] = []
-const children = new Set<ChildProcess>()
 process.on('exit', () => {
-  for (const child of children) child.kill('SIGKILL')
   for (const folder of folders) rmSync(folder, { recursive: true, force: true })
 })
 
@@ -59,7 +59,7 @@ export async function start(
     env: { ...process.env, ...options.env },
   })
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
-  children.add(child)
+  endWithUs(child)
   const line = await new Promise<string>((resolve, reject) => {
     let text = ''
     child.stdout!.on('data', (data: Buffer) => {
@@ -76,7 +76,6 @@ export async function start(
     async kill() {
       child.kill('SIGKILL')
       await ended
-      children.delete(child)
     },
   }
 }

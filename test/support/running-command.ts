@@ -1,16 +1,13 @@
 // The built command while it runs: its lines as they come, signals to it, its end.
+
 import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import type { Ended } from './command.js'
+import { endWithUs } from './end-with-us.js'
 import { ROOT } from './programs.js'
 
 const CLI = join(ROOT, 'dist/cli.js')
 const DEADLINE_MS = 60_000
-
-const children = new Set<ChildProcess>()
-process.on('exit', () => {
-  for (const child of children) child.kill('SIGKILL')
-})
 
 /** A run of `arena-inspect` that the test talks to; killed when the test process ends. */
 export class RunningCommand {
@@ -28,7 +25,7 @@ export class RunningCommand {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...own, ...env },
     })
-    children.add(this.#child)
+    endWithUs(this.#child)
     this.#child.stdout!.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text
       while (this.lineTimes.length < this.stdout.split('\n').length - 1) this.lineTimes.push(Date.now())
@@ -40,7 +37,6 @@ export class RunningCommand {
       this.#child.once('error', reject)
       this.#child.once('close', (code, signal) => {
         this.#isOver = true
-        children.delete(this.#child)
         resolve({ code, signal, stdout: this.stdout, stderr: this.stderr })
       })
     })

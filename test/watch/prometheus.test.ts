@@ -1,20 +1,17 @@
 // `watch --prometheus` scraped by Prometheus itself: what a query returns is what the tool says.
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import type { Sample } from '../../src/watch/sample.js'
 import { arenaInspect } from '../support/command.js'
+import { endWithUs } from '../support/end-with-us.js'
 import { compile, scratch, start } from '../support/programs.js'
 import { RunningCommand } from '../support/running-command.js'
 
 const DEADLINE_MS = 60_000
 const folder = scratch()
-const servers = new Set<ChildProcess>()
-process.on('exit', () => {
-  for (const server of servers) server.kill('SIGKILL')
-})
 
 const noPrometheus =
   spawnSync('prometheus', ['--version']).status === 0 ? false : 'prometheus is not installed'
@@ -53,7 +50,7 @@ scrape_configs:
     [`--config.file=${config}`, `--storage.tsdb.path=${data}`, `--web.listen-address=127.0.0.1:${port}`],
     { stdio: ['ignore', 'ignore', 'pipe'] },
   )
-  servers.add(child)
+  endWithUs(child)
   let log = ''
   child.stderr.on('data', (text) => {
     log += text
@@ -77,7 +74,6 @@ scrape_configs:
     async stop() {
       child.kill('SIGKILL')
       await ended
-      servers.delete(child)
     },
   }
 }

@@ -2,18 +2,19 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { atExit } from '../at-exit.js'
 
 /** Made empty and private; removed by remove(), at the latest when this process exits. */
 export class ScratchFolder {
   readonly path = mkdtempSync(join(tmpdir(), 'arena-inspect-gdb-'))
-  readonly #onExit = () => rmSync(this.path, { recursive: true, force: true })
-
-  constructor() {
-    process.on('exit', this.#onExit)
-  }
+  readonly #forget = atExit(() => this.#clear())
 
   remove(): void {
-    process.off('exit', this.#onExit)
-    this.#onExit()
+    this.#forget()
+    this.#clear()
+  }
+
+  #clear(): void {
+    rmSync(this.path, { recursive: true, force: true })
   }
 }

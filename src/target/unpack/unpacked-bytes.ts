@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { createReadStream, readFileSync } from 'node:fs'
 import type { Transform } from 'node:stream'
 import * as zlib from 'node:zlib'
+import { atExit } from '../at-exit.js'
 import { isNodeError } from '../elf/node-error.js'
 import { TargetError } from '../target.js'
 import type { PackedFormat } from './packed-format.js'
@@ -91,7 +92,7 @@ async function* byTool(
   const [command, ...args] = tool.argv
   const child = spawn(command, args, { stdio: [archive.fd, 'pipe', 'pipe'] })
   const kill = () => void child.kill('SIGKILL')
-  process.once('exit', kill)
+  const forget = atExit(kill)
   let message = ''
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     if (message.length < MAX_MESSAGE) message += text
@@ -114,7 +115,7 @@ async function* byTool(
     throw error
   } finally {
     kill()
-    process.off('exit', kill)
+    forget()
   }
 }
 
