@@ -392,9 +392,14 @@ def frames(depth):
 
 
 class Pipes(object):
+    """Raises OSError when who made them is gone: an open that waits would wait for ever."""
+
     def __init__(self, folder):
-        self.requests = os.open(os.path.join(folder, "requests"), os.O_RDONLY)
-        self.answers = os.open(os.path.join(folder, "answers"), os.O_WRONLY)
+        self.answers = os.open(os.path.join(folder, "answers"), os.O_WRONLY | os.O_NONBLOCK)
+        self.requests = os.open(os.path.join(folder, "requests"), os.O_RDONLY | os.O_NONBLOCK)
+        for pipe in (self.answers, self.requests):
+            flags = fcntl.fcntl(pipe, fcntl.F_GETFL)
+            fcntl.fcntl(pipe, fcntl.F_SETFL, flags & ~os.O_NONBLOCK)
         try:
             fcntl.fcntl(self.answers, F_SETPIPE_SZ, PIPE_BYTES)
         except OSError:
@@ -489,7 +494,11 @@ class RemoteCommand(gdb.Command):
     def invoke(self, text, from_tty):
         folder, where, timeout, pid = gdb.string_to_argv(text)
         remote = Remote(folder, int(timeout))
-        pipes = Pipes(folder)
+        try:
+            pipes = Pipes(folder)
+        except OSError:
+            shutil.rmtree(folder, ignore_errors=True)
+            return
         asked = False
         # Who waits for an answer in place reads nothing else: gdb would wait for room in the pipe of its own words.
         said = silence()

@@ -11,14 +11,17 @@ function setting(name) {
   return vscode.workspace.getConfiguration(TYPE).get(name)
 }
 
-/** Processes of this machine, the youngest first. */
+/** Processes of this machine, the youngest first; what has no command line is a kernel thread. */
 function processes() {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .flatMap((pid) => {
       try {
         const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').join(' ').trim()
-        return words === '' ? [] : [{ label: words.slice(0, 200), description: pid, pid: Number(pid) }]
+        const label = readFileSync(`/proc/${pid}/comm`, 'utf8').trim()
+        return words === ''
+          ? []
+          : [{ label, description: pid, detail: words.slice(0, 500), pid: Number(pid) }]
       } catch {
         return [] // It has ended meanwhile.
       }
@@ -30,6 +33,7 @@ async function pickProcess() {
   const picked = await vscode.window.showQuickPick(processes(), {
     placeHolder: 'Which process? It is read while it runs.',
     matchOnDescription: true,
+    matchOnDetail: true,
   })
   return picked ? String(picked.pid) : undefined
 }
@@ -63,6 +67,24 @@ function targetOf({ core, program, pid, report, sysroot, gdbPath }) {
   return [...target, ...(sysroot ? ['--sysroot', sysroot] : []), ...(gdbPath ? ['--gdb', gdbPath] : [])]
 }
 
+/** Why the program could not be started, for people. */
+function startError({ code, message }) {
+  return code === 'ENOENT'
+    ? `${setting('command')} is not found; install arena-inspect, or name its path in the setting arena-inspect.command`
+    : message
+}
+
+/** VS Code itself tells nothing when the program of an adapter cannot be started. */
+function adapter() {
+  const command = setting('command')
+  return new Promise((resolve, reject) => {
+    execFile(command, ['--version'], (error) => {
+      if (error) reject(new Error(startError(error)))
+      else resolve(new vscode.DebugAdapterExecutable(command, ['dap']))
+    })
+  })
+}
+
 function report(configuration) {
   const args = ['report', ...targetOf(configuration), '--format', 'html']
   return new Promise((resolve, reject) => {
@@ -71,7 +93,7 @@ function report(configuration) {
       args,
       { maxBuffer: MOST_REPORT_BYTES, cwd: configuration.cwd ?? tmpdir() },
       (error, stdout, stderr) => {
-        if (error) reject(new Error(stderr.trim().split('\n').pop() || error.message))
+        if (error) reject(new Error(stderr.trim().split('\n').pop() || startError(error)))
         else resolve(stdout)
       },
     )
@@ -107,9 +129,7 @@ function activate(context) {
     vscode.commands.registerCommand('arena-inspect.inspectProcess', inspectProcess),
     vscode.commands.registerCommand('arena-inspect.pickProcess', pickProcess),
     vscode.commands.registerCommand('arena-inspect.showArenas', showArenas),
-    vscode.debug.registerDebugAdapterDescriptorFactory(TYPE, {
-      createDebugAdapterDescriptor: () => new vscode.DebugAdapterExecutable(setting('command'), ['dap']),
-    }),
+    vscode.debug.registerDebugAdapterDescriptorFactory(TYPE, { createDebugAdapterDescriptor: adapter }),
     vscode.debug.registerDebugConfigurationProvider(TYPE, {
       resolveDebugConfiguration(_folder, configuration) {
         const gdbPath = setting('gdbPath')

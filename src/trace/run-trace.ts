@@ -67,7 +67,6 @@ class Run {
       onEvent: (event) => this.#state.add(event),
       ...(gdbPath === undefined ? {} : { gdbPath }),
     })
-    this.#options.onRecording?.()
     try {
       // At once, since a file that cannot be written should not be found out a minute later.
       this.#options.onSave?.(this.#trace('still-running', null))
@@ -75,6 +74,7 @@ class Run {
       await recording.stop()
       throw error
     }
+    this.#options.onRecording?.()
     const counts = setInterval(() => this.#options.onCounts?.(this.#state.counts()), COUNTS_EVERY_MS)
     const saves = setInterval(() => this.#save(), this.#options.saveEveryMs ?? SAVE_EVERY_MS)
     let ending: TraceEnding

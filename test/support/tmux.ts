@@ -73,13 +73,16 @@ export class TmuxTerminal {
     return this.#tmux('display-message', '-p', `#{${name}}`).trim()
   }
 
-  /** The screen as soon as it matches; throws with the last screen when it never does. */
+  /** The screen as soon as it matches, and is no half frame; throws with the last screen when it never does. */
   async until(wanted: RegExp | ((screen: string) => boolean)): Promise<string> {
     const matches = wanted instanceof RegExp ? (screen: string) => wanted.test(screen) : wanted
     const end = Date.now() + DEADLINE_MS
+    let before = ''
     for (;;) {
       const screen = this.screen()
-      if (matches(screen)) return screen
+      // A terminal takes a frame in pieces: two looks agree when there is no more of it.
+      if (screen === before && matches(screen)) return screen
+      before = screen
       if (Date.now() > end) throw new Error(`the screen never showed ${wanted}:\n${screen}`)
       await new Promise((resolve) => setTimeout(resolve, 30))
     }

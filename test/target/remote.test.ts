@@ -1,5 +1,6 @@
 // Processes behind gdbserver: the same bytes and figures as live, run on again whatever happens, and every wait ends.
-import { copyFileSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,7 +17,8 @@ import { arenaInspect, startArenaInspect } from '../support/command.js'
 import { gdbserver, noGdbserver } from '../support/gdbserver.js'
 import { asTruth, glibcTruth } from '../support/glibc-truth.js'
 import { longestGap } from '../support/heartbeat.js'
-import { compile, type Running, scratch, start } from '../support/programs.js'
+import { compile, ROOT, type Running, scratch, start } from '../support/programs.js'
+import { waitUntil } from '../support/wait-until.js'
 
 // What is no gdbserver is waited for as long as gdb waits.
 t.setTimeout(600_000)
@@ -262,8 +264,8 @@ t.test(
   { ...needsServer, timeout: 280_000 },
   async (t) => {
     const { out, running } = await bloat('8', '8')
-    const before = new Set(scratchFolders())
     for (const afterMs of [150, 400, 700, 1100, 1600, 2400]) {
+      const before = new Set(scratchFolders())
       const server = await gdbserver(['--attach'], [String(running.pid)])
       const { child, ended } = startArenaInspect(['report', '--gdb-remote', server.where])
       // Killed at many moments: before, during and after the connection.
@@ -287,15 +289,12 @@ t.test(
         () => new Promise((resolve) => setTimeout(resolve, 200)),
       )
       t.ok(beats > 0, 'the heart beats')
-      if (connected) await server.end()
+      if (!connected) continue
+      await server.end()
+      await waitUntil('no folder with pipes stays', () =>
+        scratchFolders().every((name) => before.has(name) || !existsSync(join(tmpdir(), name, 'requests'))),
+      )
     }
-    t.same(
-      scratchFolders().filter(
-        (name) => !before.has(name) && readdirSync(join(tmpdir(), name)).includes('requests'),
-      ),
-      [],
-      'no folder with pipes stays',
-    )
     await running.kill()
   },
 )
@@ -417,4 +416,15 @@ t.test('the command line', needsServer, async (t) => {
   t.ok(await runsOn(running.pid))
   await server.end()
   await running.kill()
+})
+
+t.test('gdb is asked to serve pipes whose maker is gone: it ends, and takes them away', needsServer, (t) => {
+  const folder = mkdtempSync(join(scratch(), 'pipes-'))
+  execFileSync('mkfifo', [join(folder, 'requests'), join(folder, 'answers')])
+  const command = `arena-inspect-remote ${folder} 127.0.0.1:1 5 0`
+  const args = ['-nx', '-batch', '-x', join(ROOT, 'gdb-scripts/arena_inspect_remote.py'), '-ex', command]
+  const { status, signal } = spawnSync('gdb', args, { encoding: 'utf8', timeout: 60_000 })
+  t.same({ status, signal }, { status: 0, signal: null })
+  t.notOk(existsSync(folder))
+  t.end()
 })

@@ -1,8 +1,9 @@
 // Console commands about what the report holds, and one that reads a live process again.
 import picocolors from 'picocolors'
+import { countText } from '../../format/sizes.js'
 import { GROUPINGS, type Grouping, groupRegions } from '../../maps/group-regions.js'
 import { renderJson } from '../../views/json/render-json.js'
-import { arenasTable } from '../../views/text/arenas-table.js'
+import { arenaFacts, arenasTable } from '../../views/text/arenas-table.js'
 import { ledgerTable } from '../../views/text/ledger-table.js'
 import { groupedTable } from '../../views/text/maps-table.js'
 import { renderMarkdown } from '../../views/text/render-markdown.js'
@@ -26,11 +27,13 @@ const arena: ConsoleCommand = {
     const { arenas } = heapOf(debuggee)
     const found = arenas[text === 'main' ? 0 : wholeNumber(text, 'arena')]
     if (!found) throw usageError(this, `there are ${arenas.length} arenas, 0 to ${arenas.length - 1}`)
-    const heaps = found.heaps.map(({ address, sizeBytes }) => `   heap ${address}  ${sizeBytes} bytes`)
+    const heaps = found.heaps.map(
+      ({ address, sizeBytes }) => `  heap ${address}  ${countText(sizeBytes)} bytes`,
+    )
     const anomalies = (debuggee.session.report.heap?.anomalies ?? [])
-      .filter(({ what }) => what.includes(`arena ${found.index}`))
-      .map(({ at, what }) => `   at ${at}: ${what}`)
-    return [arenasTable([found], arenas.length, true), ...heaps, ...anomalies].join('\n')
+      .filter(({ what }) => new RegExp(`\\barena ${found.index}\\b`).test(what))
+      .map(({ at, what }) => `  at ${at}: ${what}`)
+    return [arenaFacts(found), ...heaps, ...anomalies].join('\n')
   },
 }
 
@@ -41,7 +44,7 @@ const arenas: ConsoleCommand = {
   options: {},
   run(debuggee) {
     const all = heapOf(debuggee).arenas
-    return arenasTable(all, all.length, true)
+    return arenasTable(all, all.length)
   },
 }
 

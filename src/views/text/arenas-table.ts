@@ -5,6 +5,8 @@ import type { ReportArena } from '../../report/report.js'
 import { plainTable } from './plain-table.js'
 
 const BAR_CELLS = 12
+const TITLE_CELLS = 12
+const VALUE_CELLS = 10
 
 const MEMORY: readonly { title: string; of: (arena: ReportArena) => number | null }[] = [
   { title: 'reserved', of: (arena) => arena.reservedBytes },
@@ -39,6 +41,26 @@ export function arenasTable(arenas: readonly ReportArena[], total: number, wide 
       return [...first.reverse(), ...more.map(({ of }) => bytesText(of(arena))), last!]
     }),
   )
+}
+
+/** One arena, a fact a line, with what of its memory is reserved, committed and in RAM where that is known. */
+export function arenaFacts(arena: ReportArena): string {
+  const bytes = (title: string, count: number | null, more = '') =>
+    fact(title, bytesText(count), [count === null ? '' : `${countText(count)} bytes`, more])
+  return [
+    `arena ${arena.index}${arena.isMain ? ' (main)' : ''}  ${arena.address}${arena.complete ? '' : ' *'}`,
+    bytes('system', arena.systemBytes),
+    bytes('in use', arena.inUseBytes, percentText(percentOf(arena.inUseBytes, arena.systemBytes))),
+    bytes('free', arena.freeBytes, `${countText(arena.freeChunks)} chunks`),
+    bytes('top', arena.topBytes),
+    ...MEMORY.map(({ title, of }) => bytes(title, of(arena))),
+    fact('threads', countText(arena.attachedThreads), []),
+  ].join('\n')
+}
+
+function fact(title: string, value: string, details: readonly string[]): string {
+  const detail = details.filter((text) => text !== '').join(', ')
+  return `  ${title.padEnd(TITLE_CELLS)}${value.padStart(VALUE_CELLS)}  ${detail}`.trimEnd()
 }
 
 function row(arena: ReportArena): string[] {

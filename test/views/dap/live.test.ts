@@ -48,13 +48,19 @@ t.test('read while it runs: threads, arenas, memory, and no stack', async (t) =>
   const client = spawned()
   const { beats } = await longestGap(heart, async () => {
     const stopped = await client.expectOpened('attach', { pid })
-    t.match(stopped, { reason: 'pause', description: 'Running, read without a stop' })
+    t.match(stopped, {
+      reason: 'pause',
+      description: 'Running, read without a stop',
+      allThreadsStopped: false,
+    })
     t.equal(tracerOf(), '0', 'nobody traces it')
     t.not(stateOf(), 'T')
     const threads = await client.expectThreads()
     t.equal(threads.length, 3)
     const { stackFrames } = await client.expectStackTrace(threads[0]!.id)
-    t.match(stackFrames, [{ name: /^no stack: the process runs: .*"stop": true/ }])
+    t.match(stackFrames, [
+      { name: /^no stack: the process runs: .*"stop": true/, source: { sourceReference: 1 } },
+    ])
     const scopes = await client.expectScopes(stackFrames[0]!.id)
     t.same([...scopes.keys()], ['Arenas', 'Ledger', 'Findings', 'Regions'])
     const arenas = await client.expectVariables(scopes.get('Arenas')!.variablesReference)

@@ -1,10 +1,12 @@
 // Every request of the debug adapter on a core that the kernel wrote, by a client of our own; transcripts by the schema.
+
 import { readdirSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DebugProtocol as P } from '@vscode/debugprotocol'
 import t from 'tap'
 import { address } from '../../../src/memory/address.js'
 import { readExactly } from '../../../src/memory/memory-source.js'
+import type { Report } from '../../../src/report/report.js'
 import { openTarget } from '../../../src/target/open.js'
 import { DapClient } from '../../support/dap-client.js'
 import { schemaFaults } from '../../support/dap-schema.js'
@@ -313,7 +315,12 @@ t.test('modules, loadedSources, source', async (t) => {
 
 t.test('evaluate: console, hover, watch; completions', async (t) => {
   t.match((await client.expectEvaluate('help')).result, /chunks .*\nx /)
-  t.match((await client.expectEvaluate('arena 1')).result, /^ Arenas \(2\)/)
+  const { heap } = JSON.parse((await client.expectEvaluate('report --format json')).result) as Report
+  const one = (await client.expectEvaluate('arena 1')).result
+  t.match(one, /^arena 1 {2}0x[0-9a-f]+\n {2}system /)
+  const [, systemBytes] = /^ {2}system .* {2}([\d,]+) bytes$/m.exec(one)!
+  t.equal(Number(systemBytes!.replaceAll(',', '')), heap!.arenas[1]!.systemBytes)
+  t.match((await client.expectEvaluate('arenas')).result, /^ Arenas \(2\)/)
   t.match((await client.expectEvaluate('chunks --free --min 1K --limit 5')).result, /^chunk +size/)
   t.match(
     (await client.expectEvaluate('chunks --used --sort size --limit 1')).result,

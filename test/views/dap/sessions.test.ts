@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { DebugClient } from '@vscode/debugadapter-testsupport'
 import type { DebugProtocol as P } from '@vscode/debugprotocol'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { runsTarget } from '../../../src/views/dap/running-commands.js'
 import { arenaInspect } from '../../support/command.js'
 import { DapClient } from '../../support/dap-client.js'
@@ -280,6 +280,41 @@ t.test('commands of gdb that would do more than look', async (t) => {
     t.notOk(runsTarget(command), command)
 })
 
+/** VS Code selects no frame without a source, and then shows no scopes. */
+async function expectReportAt(t: Test, client: DapClient, frame: P.StackFrame): Promise<void> {
+  t.equal(frame.presentationHint, undefined, 'no frame that is passed over')
+  t.equal(frame.line, 1)
+  const source = await client.expect<P.SourceResponse['body']>('source', {
+    source: frame.source,
+    sourceReference: frame.source!.sourceReference,
+  })
+  t.match(source.content, /^ +\d+ +0x[0-9a-f]+ /m, 'its arenas')
+  t.equal(source.content.trimEnd(), (await client.expectEvaluate('report')).result)
+}
+
+t.test('no frame has a source here: the first one has the report', async (t) => {
+  const stripped = await start(compile('test/programs/dap-target.c', ['-O0', '-s']), [
+    join(folder, 'stripped'),
+    '10',
+  ])
+  const core = gcore(stripped.pid, join(folder, 'stripped.core'))
+  await stripped.kill()
+  const client = await DapClient.connect(port)
+  await client.expectOpened('launch', { core })
+  const [thread] = await client.expectThreads()
+  for (const levels of [1, 20]) {
+    const { stackFrames } = await client.expectStackTrace(thread!.id, { startFrame: 0, levels })
+    t.match(stackFrames[0]!.name, /pause/)
+    await expectReportAt(t, client, stackFrames[0]!)
+    t.same(
+      stackFrames.slice(1).filter(({ source }) => source),
+      [],
+    )
+  }
+  await client.expectDisconnect()
+  t.same(schemaFaults(client.transcript), [])
+})
+
 t.test('a snapshot: threads, Arenas, Ledger, Findings, Regions; no stack, no memory', async (t) => {
   const client = await DapClient.connect(port)
   const snapshot = join(folder, 'core.arenas.gz')
@@ -288,6 +323,7 @@ t.test('a snapshot: threads, Arenas, Ledger, Findings, Regions; no stack, no mem
   const [thread] = await client.expectThreads()
   const { stackFrames } = await client.expectStackTrace(thread!.id)
   t.match(stackFrames[0], { name: /^no stack: / })
+  await expectReportAt(t, client, stackFrames[0]!)
   const scopes = await client.expectScopes(stackFrames[0]!.id)
   t.same([...scopes.keys()], ['Arenas', 'Ledger', 'Findings', 'Regions'])
   t.ok((await client.expectVariables(scopes.get('Arenas')!.variablesReference)).length >= 4)

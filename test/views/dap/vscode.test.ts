@@ -1,6 +1,6 @@
 // The VS Code extension: what its package holds, and that what it starts is our adapter. VS Code itself cannot be had here.
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { createRequire, Module } from 'node:module'
 import { join } from 'node:path'
 import t from 'tap'
@@ -23,14 +23,14 @@ const manifest = JSON.parse(readFileSync(join(ROOT, 'editors/vscode/package.json
 const [debuggerType] = manifest.contributes.debuggers
 
 /** A stand-in for the `vscode` module that keeps what is registered. */
-function activated() {
+function activated(command: string) {
   const commands = new Map<string, (...args: unknown[]) => unknown>()
   const started: Record<string, unknown>[] = []
-  let factory: { createDebugAdapterDescriptor(): { command: string; args: string[] } } | undefined
+  let factory: { createDebugAdapterDescriptor(): Promise<{ command: string; args: string[] }> } | undefined
   const picked = { label: 'init', pid: 1 }
   const vscode = {
     workspace: {
-      getConfiguration: () => ({ get: (name: string) => (name === 'command' ? 'arena-inspect' : '') }),
+      getConfiguration: () => ({ get: (name: string) => (name === 'command' ? command : '') }),
     },
     window: { showQuickPick: async () => picked, showOpenDialog: async () => [{ fsPath: '/cores/core.6' }] },
     commands: { registerCommand: (name: string, run: () => unknown) => commands.set(name, run) },
@@ -52,7 +52,10 @@ function activated() {
   const loader = Module as unknown as { _load(name: string, ...rest: unknown[]): unknown }
   const load = loader._load
   loader._load = (name, ...rest) => (name === 'vscode' ? vscode : load.call(Module, name, ...rest))
-  const extension = createRequire(import.meta.url)(join(ROOT, 'editors/vscode/extension.js')) as {
+  const require = createRequire(import.meta.url)
+  const path = join(ROOT, 'editors/vscode/extension.js')
+  delete require.cache[path]
+  const extension = require(path) as {
     activate(context: { subscriptions: unknown[] }): void
     targetOf(configuration: object): string[]
   }
@@ -62,13 +65,17 @@ function activated() {
 }
 
 t.test('every command and variable that it contributes is there', async (t) => {
-  const { commands, started, factory, targetOf } = activated()
+  const program = join(scratch(), 'arena-inspect')
+  writeFileSync(program, `#!/bin/sh\nexec ${process.execPath} ${join(ROOT, 'dist/cli.js')} "$@"\n`, {
+    mode: 0o755,
+  })
+  const { commands, started, factory, targetOf } = activated(program)
   const names = [
     ...manifest.contributes.commands.map(({ command }) => command),
     ...Object.values(debuggerType!.variables),
   ]
   for (const name of names) t.ok(commands.has(name), name)
-  t.match(factory.createDebugAdapterDescriptor(), { command: 'arena-inspect', args: ['dap'] })
+  t.match(await factory.createDebugAdapterDescriptor(), { command: program, args: ['dap'] })
   await commands.get('arena-inspect.inspectCore')!()
   await commands.get('arena-inspect.inspectProcess')!()
   t.match(started, [
@@ -77,6 +84,12 @@ t.test('every command and variable that it contributes is there', async (t) => {
   ])
   t.same(targetOf({ core: '/c', program: '/p', sysroot: '/s' }), ['/c', '/p', '--sysroot', '/s'])
   t.same(targetOf({ pid: '6' }), ['--pid', '6'])
+})
+
+t.test('a program that is not there is named, with what to do', async (t) => {
+  await t.rejects(activated('/nowhere/arena-inspect').factory.createDebugAdapterDescriptor(), {
+    message: /^\/nowhere\/arena-inspect is not found; .*setting arena-inspect\.command/,
+  })
 })
 
 t.test('snippets use only what the adapter takes', async (t) => {

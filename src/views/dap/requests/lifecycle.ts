@@ -117,7 +117,7 @@ function tellStopped(conversation: Conversation, debuggee: Debuggee): void {
       name === null ? (isRunning ? 'Running, read without a stop' : 'Not running') : `Ended by ${name}`,
     ...(whyNoCode === null ? {} : { text: whyNoCode }),
     threadId: first?.tid ?? NO_THREAD,
-    allThreadsStopped: true,
+    allThreadsStopped: !isRunning,
   }
   conversation.send('stopped', body)
 }

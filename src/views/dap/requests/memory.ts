@@ -6,7 +6,7 @@ import type { CodeInstruction } from '../../../session/debuggee.js'
 import { type Arguments, addressOf } from '../arguments.js'
 import type { RequestHandler } from '../conversation.js'
 import { DapError } from '../errors.js'
-import { toSource } from './threads.js'
+import { toSource } from './modules.js'
 
 /** More takes seconds to encode; a client asks for the rest again. */
 const MOST_BYTES = 1 << 20

@@ -3,13 +3,16 @@ import { basename } from 'node:path'
 import type { DebugProtocol } from '@vscode/debugprotocol'
 import { printable } from '../../../format/printable.js'
 import { address, hex } from '../../../memory/address.js'
-import type { CodeFrame, Debuggee, SourceFile } from '../../../session/debuggee.js'
+import type { CodeFrame, Debuggee } from '../../../session/debuggee.js'
 import type { Conversation, RequestHandler } from '../conversation.js'
 import { DapError } from '../errors.js'
 import { NO_THREAD, signalName } from './lifecycle.js'
+import { REPORT_SOURCE, toSource } from './modules.js'
 
 /** A request that says no number of levels gets so many. */
 const MOST_FRAMES = 1000
+/** Among so many it is looked for one with a source. */
+const FRAMES_OF_A_SCREEN = 20
 
 export const threads: RequestHandler = async (conversation) => {
   const debuggee = await conversation.debuggee()
@@ -29,9 +32,21 @@ export const stackTrace: RequestHandler = async (conversation, args) => {
   if (!debuggee.code) return explained(conversation, debuggee, tid, from)
   const count = Math.min(wanted, MOST_FRAMES)
   // One more than wanted tells whether the stack goes on.
-  const found = await debuggee.code.frames(tid, from, count + 1)
+  const most = Math.max(count + 1, from === 0 ? FRAMES_OF_A_SCREEN : 0)
+  const found = await debuggee.code.frames(tid, from, most)
   const stackFrames = found.slice(0, count).map((frame) => toFrame(conversation, debuggee, tid, frame))
+  const [innermost] = stackFrames
+  if (innermost && from === 0 && !found.some(({ source }) => source?.isHere))
+    stackFrames[0] = withReport(conversation, innermost)
   return { stackFrames, totalFrames: from + found.length }
+}
+
+// VS Code selects the first frame that has a source it can open; where none is selected, it shows no scopes.
+function withReport(
+  conversation: Conversation,
+  { presentationHint: _, ...frame }: DebugProtocol.StackFrame,
+): DebugProtocol.StackFrame {
+  return { ...frame, source: REPORT_SOURCE, line: conversation.linesStartAt }
 }
 
 function checkThread(debuggee: Debuggee, tid: number): void {
@@ -47,9 +62,8 @@ function explained(conversation: Conversation, { whyNoCode }: Debuggee, tid: num
     name: `no stack: ${printable(whyNoCode ?? '')}`,
     line: 0,
     column: 0,
-    presentationHint: 'subtle',
   }
-  return { stackFrames: from === 0 ? [frame] : [], totalFrames: 1 }
+  return { stackFrames: from === 0 ? [withReport(conversation, frame)] : [], totalFrames: 1 }
 }
 
 function toFrame(
@@ -78,15 +92,6 @@ function toFrame(
     ...(source && isHere ? { source: toSource(source) } : {}),
     ...(module === null ? {} : { moduleId: module }),
     ...(isHere ? {} : { presentationHint: 'subtle' as const }),
-  }
-}
-
-/** A file that is not on this machine is named, and not to be opened. */
-export function toSource({ path, isHere }: SourceFile): DebugProtocol.Source {
-  return {
-    name: printable(basename(path)),
-    path,
-    ...(isHere ? {} : { presentationHint: 'deemphasize', origin: 'not on this machine' }),
   }
 }
 

@@ -9,11 +9,25 @@ export interface Look {
 
 /** Makes the page's three theme buttons work. */
 export function offerThemes(): void {
-  offerChoice('#theme', 'theme-choice', (theme) => {
-    if (theme === 'auto') delete document.documentElement.dataset.theme
+  let chosen = 'auto'
+  const apply = () => {
+    const theme = chosen === 'auto' ? themeOfEditor() : chosen
+    if (theme === undefined) delete document.documentElement.dataset.theme
     else document.documentElement.dataset.theme = theme
     document.dispatchEvent(new Event(THEME_CHANGED))
+  }
+  offerChoice('#theme', 'theme-choice', (theme) => {
+    chosen = theme
+    apply()
   })
+  new MutationObserver(apply).observe(document.body, { attributeFilter: ['data-vscode-theme-kind'] })
+  apply()
+}
+
+/** What VS Code tells its webviews, where the system's preference is not the editor's. */
+function themeOfEditor(): string | undefined {
+  const kind = document.body.dataset.vscodeThemeKind
+  return kind === undefined ? undefined : kind.endsWith('light') ? 'light' : 'dark'
 }
 
 /** `changed` is called whenever colours, width or medium changed. */
