@@ -6,7 +6,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import t from 'tap'
 import type { Report, ReportArena } from '../../src/report/report.js'
+import { openSession } from '../../src/session/open-session.js'
 import { arenaInspect } from '../support/command.js'
+import { statusOfThreads } from '../support/control-page.js'
 import { longestGap } from '../support/heartbeat.js'
 import { compile, ROOT, type Running, scratch, start } from '../support/programs.js'
 
@@ -107,18 +109,21 @@ t.test('threads that allocate without pause', async (t) => {
   const board = new Board(file)
   const settled = { arenas: 0, moving: 0, movingWithBounds: 0 }
   let epoch = 0n
-  const look = async (args: readonly string[]): Promise<Report> => {
-    await board.begin(++epoch)
+  const byCommand = async (...more: string[]): Promise<Report> => {
     const { code, stdout, stderr } = await arenaInspect([
       'report',
       '--pid',
       String(busy.pid),
       '--json',
-      ...args,
+      ...more,
     ])
     if (code !== 0) t.fail(`exit code ${code}: ${stderr}`)
+    return JSON.parse(stdout) as Report
+  }
+  const look = async (take: () => Promise<Report>): Promise<Report> => {
+    await board.begin(++epoch)
+    const report = await take()
     const rows = board.rows()
-    const report = JSON.parse(stdout) as Report
     const { arenas, totals } = report.heap!
     if (arenas.length !== THREADS + 1) t.fail(`${arenas.length} arenas`)
     const wrong = arenas.flatMap(contradictions)
@@ -144,7 +149,10 @@ t.test('threads that allocate without pause', async (t) => {
 
   await t.test('read while it runs', async (t) => {
     const before = board.rows()
-    for (let round = 0; round < REPORTS; round++) await look(['--no-gdb'])
+    const session = await openSession({ kind: 'live', pid: busy.pid }, { useGdb: false })
+    for (let round = 0; round < REPORTS; round++)
+      await look(round % 5 === 0 ? () => byCommand('--no-gdb') : () => session.refresh())
+    await session.close()
     const after = board.rows()
     t.ok(
       after.every((row, i) => row.calls > before[i]!.calls),
@@ -158,7 +166,7 @@ t.test('threads that allocate without pause', async (t) => {
     const times: number[] = []
     for (let round = 0; round < STOPPED_REPORTS; round++) {
       settled.moving = 0
-      const { target, complete, heap } = await look(['--stop'])
+      const { target, complete, heap } = await look(() => byCommand('--stop'))
       times.push(target.stop!.stoodStillMs)
       t.ok(complete, JSON.stringify(heap!.anomalies))
       t.equal(settled.moving, 0, 'every arena is of one moment')
@@ -220,9 +228,13 @@ t.test('whatever happens to us, it runs on', async (t) => {
     if (isTraced(busy.pid)) heldWhenKilled++
     await killed(child)
     await until(() => !isTraced(busy.pid))
+    await until(() => statusOfThreads(busy.pid, 'State').every((state) => !/ [tT] /.test(state)))
     const before = board.rows()
-    await until(() => board.rows().every((row, i) => row.calls > before[i]!.calls))
+    await until(() => board.rows().some((row, i) => row.calls > before[i]!.calls))
   }
+  // Nice as they are, it takes a while until each has had its turn.
+  const before = board.rows()
+  await until(() => board.rows().every((row, i) => row.calls > before[i]!.calls))
   t.ok(
     heldWhenKilled > 0,
     `${heldWhenKilled} of 20 kills came while it stood still, and it ran on after each`,
