@@ -21,6 +21,11 @@ export function countText(count: number | null): string {
   return count === null ? 'unknown' : String(count).replace(/\B(?=(\d{3})+$)/g, ',')
 }
 
+/** `1 arena`, `4,310,002 chunks`; `unknown chunks` for null. `noun`: of one. */
+export function countOf(count: number | null, noun: string): string {
+  return `${countText(count)} ${noun}${count === 1 ? '' : 's'}`
+}
+
 /** What percentage of `whole` `part` is, 0 … 100; null when either is unknown or there is no whole. */
 export function percentOf(part: number | null, whole: number | null): number | null {
   return part === null || whole === null || whole === 0 ? null : (part / whole) * 100

@@ -25,8 +25,8 @@ function waitingThread(pid: number): [number, bigint] | null {
   return null
 }
 
-async function what(at: string): Promise<WhatDocument> {
-  const { stdout, stderr, code } = await arenaInspect(['what', core, at, '--no-gdb', '--json'])
+async function what(at: string, target = core): Promise<WhatDocument> {
+  const { stdout, stderr, code } = await arenaInspect(['what', target, at, '--no-gdb', '--json'])
   t.equal(code, 0, stderr)
   return JSON.parse(stdout) as WhatDocument
 }
@@ -94,6 +94,43 @@ t.test("a thread's stack: what is in use of it, and the symbol by gdb", async (t
   const gdb = await arenaInspect(['what', core, 'main_arena', '--json'])
   t.equal((JSON.parse(gdb.stdout) as WhatDocument).symbol, 'main_arena')
 })
+
+t.test(
+  'a snapshot says the same, but for lists and stacks; a report says that it does not know',
+  async (t) => {
+    const snapshot = join(folder, 'what.arenas.gz')
+    const report = join(folder, 'what.json')
+    t.equal((await arenaInspect(['snapshot', core, '-o', snapshot, '--no-gdb'])).code, 0)
+    t.equal((await arenaInspect(['report', core, '--json', '--no-gdb', '-o', report])).code, 0)
+    const chunks = (await arenaInspect(['chunks', core, '--no-gdb', '--json'])).stdout.trim().split('\n')
+    const rows = chunks.map((line) => JSON.parse(line) as { address: string; state: string })
+    const places = ['live', 'tcache', 'binned', 'top', 'mmapped'].map(
+      (state) => rows.findLast((row) => row.state === state)!.address,
+    )
+    for (const at of [...places, 'arena:0', 'arena:2', '0x1008', `0x${parked![1].toString(16)}`]) {
+      const [full, saved] = [await what(at), await what(at, snapshot)]
+      const byHeader = { live: 'used', tcache: 'used', binned: 'free' } as Readonly<Record<string, string>>
+      const state = full.chunk && (byHeader[full.chunk.state] ?? full.chunk.state)
+      t.same(
+        saved,
+        {
+          ...full,
+          // A chunk with its own mapping is told by the kind of that mapping, main_arena by its name.
+          chunk: full.chunk && (state === 'mmapped' ? null : { ...full.chunk, state, tcacheOf: null }),
+          arena: at === 'arena:0' ? null : full.arena,
+          symbol: at === 'arena:0' ? 'main_arena' : full.symbol,
+          threads: null,
+        },
+        at,
+      )
+    }
+    const stack = await arenaInspect(['what', snapshot, `0x${parked![1].toString(16)}`])
+    t.match(stack.stdout, /^ {2}stack +a snapshot does not tell whose it is$/m)
+    const poor = await arenaInspect(['what', report, places[0]!])
+    t.equal(poor.code, 1)
+    t.match(poor.stderr, /a saved report does not tell what is at an address; run this command on a snapshot/)
+  },
+)
 
 t.test('wrong arguments', async (t) => {
   const none = await arenaInspect(['what', core])

@@ -1,6 +1,6 @@
 // Sizes, counts and percentages for people.
 import t from 'tap'
-import { bytesText, countText, percentOf, percentText } from '../../src/format/sizes.js'
+import { bytesText, countOf, countText, percentOf, percentText } from '../../src/format/sizes.js'
 
 t.test('bytes', async (t) => {
   const cases: [number | null, string][] = [
@@ -25,6 +25,10 @@ t.test('bytes', async (t) => {
 t.test('counts and percentages', async (t) => {
   t.equal(countText(4310002), '4,310,002')
   t.equal(countText(null), 'unknown')
+  t.same(
+    [0, 1, 4310002, null].map((count) => countOf(count, 'arena')),
+    ['0 arenas', '1 arena', '4,310,002 arenas', 'unknown arenas'],
+  )
   t.equal(percentText(percentOf(1, 64)), '1.6 %')
   t.equal(percentText(percentOf(1, 1e9)), '<0.1 %')
   t.equal(percentText(percentOf(0, 5)), '0.0 %')

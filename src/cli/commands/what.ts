@@ -4,9 +4,9 @@ import { printable } from '../../format/printable.js'
 import { bytesText, countText, percentOf, percentText } from '../../format/sizes.js'
 import { addressOf, chooseWithAddress } from '../address-arguments.js'
 import { type WhatDocument, whatIsAt } from '../documents/what.js'
-import type { ExitCode } from '../exit.js'
+import { CommandError, type ExitCode } from '../exit.js'
 import { exitCodeOf, output, outputJson, sayWhatIsMissing } from '../finish.js'
-import { open, type TargetOptions, withTargetOptions } from '../target-arguments.js'
+import { openSaved, type TargetOptions, withTargetOptions } from '../target-arguments.js'
 
 export interface WhatOptions extends TargetOptions {
   readonly json?: boolean
@@ -14,6 +14,7 @@ export interface WhatOptions extends TargetOptions {
 
 const EXAMPLE = 'arena-inspect what core.6 0x7f8f98000020'
 const MOST_THREADS = 8
+const STACKS: ReadonlySet<string> = new Set(['thread stacks', 'main stack'])
 
 export function addWhat(root: Command, end: (code: ExitCode) => void): void {
   withTargetOptions(root.command('what'))
@@ -29,8 +30,13 @@ export function addWhat(root: Command, end: (code: ExitCode) => void): void {
 
 export async function runWhat(positional: readonly string[], options: WhatOptions): Promise<ExitCode> {
   const { choice, where } = chooseWithAddress(positional, options, EXAMPLE)
-  const session = await open(choice, options)
+  const session = await openSaved(choice, options)
   try {
+    if (session.heaps() === null)
+      throw new CommandError(
+        'a saved report does not tell what is at an address',
+        'run this command on a snapshot, the core or the process',
+      )
     const what = await whatIsAt(session, await addressOf(session, where))
     if (options.json) outputJson(what)
     else output(`${whatText(what)}\n`)
@@ -47,7 +53,7 @@ export function whatText(what: WhatDocument): string {
   const rows: [string, string][] = symbol === null ? [] : [['symbol', symbol]]
   if (what.chunk) rows.push(['chunk', chunkText(what.chunk)])
   if (what.arena) rows.push(['arena', arenaText(what.arena)])
-  for (const { tid, name, has, aboveStackPointerBytes: above } of what.threads) {
+  for (const { tid, name, has, aboveStackPointerBytes: above } of what.threads ?? []) {
     const where =
       above === null
         ? ''
@@ -59,6 +65,8 @@ export function whatText(what: WhatDocument): string {
     const name = path === null ? 'anonymous memory' : fileOffset === null ? path : `${path} + ${fileOffset}`
     const resident = residentBytes === null ? '' : `, ${bytesText(residentBytes)} of it in RAM`
     rows.push(['mapping', `${start} to ${end}, ${permissions} ${name}`], ['kind', `${category}${resident}`])
+    if (what.threads === null && STACKS.has(category))
+      rows.push(['stack', 'a snapshot does not tell whose it is'])
   }
   if (nearest) {
     const { below, above } = nearest

@@ -4,7 +4,8 @@ import type { Category } from '../../maps/categories.js'
 import type { Piece } from '../../maps/categorize.js'
 import { type Address, hex, offset } from '../../memory/address.js'
 import { permissionText, regionAt } from '../../memory/region.js'
-import type { TargetSession } from '../../session/open-session.js'
+import type { InspectedSession } from '../../session/inspected-session.js'
+import { TargetSession } from '../../session/open-session.js'
 import { CHUNK_STATES, type ChunkMark, type ChunkState } from '../../session/session.js'
 
 export const WHAT_SCHEMA = 'arena-inspect-what/1'
@@ -28,7 +29,8 @@ export interface WhatChunk {
   readonly address: string
   readonly sizeBytes: number
   /**
-   * Exact, or by its header only where its lists could not be asked: `used` (live, or in a fastbin or tcache) and `free`.
+   * Exact, or by its header only where its lists could not be asked (and in snapshots): `used` (live, or in a fastbin or
+   * tcache) and `free`.
    * `heap header`: heap_info and malloc_state.
    */
   readonly state: ChunkState | 'used' | 'free' | 'heap header'
@@ -77,17 +79,19 @@ export interface WhatDocument {
   readonly mapping: WhatMapping | null
   readonly chunk: WhatChunk | null
   readonly arena: WhatArena | null
-  readonly threads: readonly WhatOwner[]
+  /** Null for a snapshot, which does not tell. */
+  readonly threads: readonly WhatOwner[] | null
   /** Where nothing is mapped: the last mapped address below, and the first above. */
   readonly nearest: { readonly below: string | null; readonly above: string | null } | null
 }
 
-/** Looks the address up; of a live process, in memory as it is at this moment. */
-export async function whatIsAt(session: TargetSession, at: Address): Promise<WhatDocument> {
-  const { malloc, pieces } = session.measurement
-  const piece = regionAt(pieces, at)
+/** Looks the address up; of a live process, in memory as it is at this moment. Not for saved reports. */
+export async function whatIsAt(session: InspectedSession, at: Address): Promise<WhatDocument> {
+  const target = session instanceof TargetSession ? session : null
+  const malloc = target?.measurement.malloc ?? null
+  const piece = regionAt(session.pieces, at)
   const [symbol = null] = await session.symbolsOf([at])
-  const chunk = piece && malloc ? chunkAt(session, malloc, at) : null
+  const chunk = piece ? chunkAt(session, malloc, at) : null
   const near = (direction: 1 | -1) => {
     const found = session.nextMapped(at, direction)
     return found === null ? null : hex(found)
@@ -99,8 +103,8 @@ export async function whatIsAt(session: TargetSession, at: Address): Promise<Wha
     symbol,
     mapping: piece && mappingOf(piece, at),
     chunk,
-    arena: piece && malloc ? arenaAt(session, malloc, at, chunk?.arena ?? null) : null,
-    threads: piece ? [...stacksAt(session, piece, at), ...tcachesAt(malloc, chunk)] : [],
+    arena: piece ? arenaAt(session, malloc, at, chunk?.arena ?? null) : null,
+    threads: target && [...(piece ? stacksAt(target, piece, at) : []), ...tcachesAt(malloc, chunk)],
     nearest: piece ? null : { below: near(-1), above: near(1) },
   }
 }
@@ -118,16 +122,16 @@ function mappingOf({ start, end, category, residentBytes, region }: Piece, at: A
   }
 }
 
-function chunkAt(session: TargetSession, malloc: MallocState, at: Address): WhatChunk | null {
+function chunkAt(session: InspectedSession, malloc: MallocState | null, at: Address): WhatChunk | null {
   const [mark] = session.chunksIn(at, offset(at, 1))
-  const own = malloc.model.mmapped.found.find(
+  const own = malloc?.model.mmapped.found.find(
     (one) => at >= one.address && at < offset(one.address, one.bytes),
   )
   if (!mark && !own) return null
   const start = own ? own.address : mark!.address
   const header = 2 * session.wordBytes
   const state = own ? 'mmapped' : stateOf(session, mark!)
-  const holder = state === 'tcache' ? malloc.model.caches.find(({ chunks }) => chunks.includes(start)) : null
+  const holder = state === 'tcache' ? malloc?.model.caches.find(({ chunks }) => chunks.includes(start)) : null
   const isBlock = state !== 'heap header' && state !== 'top' && state !== 'fencepost'
   return {
     address: hex(start),
@@ -140,13 +144,14 @@ function chunkAt(session: TargetSession, malloc: MallocState, at: Address): What
   }
 }
 
-// The header only says used or free; which list has it is known by a walk of its arena.
+// The header only says used or free; which list has it is known by a walk of its arena, which takes its memory.
 function stateOf(
-  session: TargetSession,
+  session: InspectedSession,
   { address: start, arenaIndex, sizeBytes, state }: ChunkMark,
 ): WhatChunk['state'] {
   if (state === 'arena') return 'heap header'
   if (state === 'top' || state === 'fencepost') return state
+  if (!(session instanceof TargetSession)) return state
   const same = { arena: arenaIndex, minBytes: sizeBytes, maxBytes: sizeBytes }
   for (const { count, addresses, states } of session.chunkBatches(same)) {
     const row = addresses.subarray(0, count).indexOf(start)
@@ -156,30 +161,29 @@ function stateOf(
 }
 
 function arenaAt(
-  session: TargetSession,
-  { model, layout }: MallocState,
+  session: InspectedSession,
+  malloc: MallocState | null,
   at: Address,
   index: number | null,
 ): WhatArena | null {
-  const heapOf = (arena: (typeof model.arenas)[number]) =>
-    arena.heaps.find((one) => at >= one.address && at < offset(one.address, one.reservedBytes))
-  const arena =
-    model.arenas.find((one) => one.index === index) ??
-    model.arenas.find(
-      (one) =>
-        (at >= one.address && at < offset(one.address, layout.arena.sizeBytes)) || heapOf(one) !== undefined,
-    )
+  const { arenas, threads } = session.report.heap ?? { arenas: [], threads: [] }
+  const heap = session
+    .heaps()
+    ?.find(({ address, reservedBytes }) => at >= address && at < offset(address, reservedBytes))
+  const isItself = ({ address: own }: { readonly address: string }) => {
+    const distance = at - BigInt(own)
+    return malloc !== null && distance >= 0n && distance < malloc.layout.arena.sizeBytes
+  }
+  const wanted = index ?? heap?.arena
+  const arena = arenas.find((one) => one.index === wanted) ?? arenas.find(isItself)
   if (!arena) return null
-  const heap = heapOf(arena)
   return {
     index: arena.index,
-    address: hex(arena.address),
+    address: arena.address,
     systemBytes: arena.systemBytes,
     inUseBytes: arena.inUseBytes,
     heap: heap ? hex(heap.address) : null,
-    threads: session.report
-      .heap!.threads.filter((thread) => thread.arena === arena.index)
-      .map(({ tid, name }) => ({ tid, name })),
+    threads: threads.filter((thread) => thread.arena === arena.index).map(({ tid, name }) => ({ tid, name })),
   }
 }
 

@@ -1,6 +1,6 @@
 // The table of arenas.
 import { bar } from '../../format/bars.js'
-import { bytesText, countText, percentOf, percentText } from '../../format/sizes.js'
+import { bytesText, countOf, countText, percentOf, percentText } from '../../format/sizes.js'
 import type { ReportArena } from '../../report/report.js'
 import { plainTable } from './plain-table.js'
 
@@ -51,7 +51,7 @@ export function arenaFacts(arena: ReportArena): string {
     `arena ${arena.index}${arena.isMain ? ' (main)' : ''}  ${arena.address}${arena.complete ? '' : ' *'}`,
     bytes('system', arena.systemBytes),
     bytes('in use', arena.inUseBytes, percentText(percentOf(arena.inUseBytes, arena.systemBytes))),
-    bytes('free', arena.freeBytes, `${countText(arena.freeChunks)} chunks`),
+    bytes('free', arena.freeBytes, countOf(arena.freeChunks, 'chunk')),
     bytes('top', arena.topBytes),
     ...MEMORY.map(({ title, of }) => bytes(title, of(arena))),
     fact('threads', countText(arena.attachedThreads), []),

@@ -1,5 +1,5 @@
 // The first table: arenas by their headers, while their chunks are still being read.
-import { bytesText, countText } from '../../format/sizes.js'
+import { bytesText, countOf, countText } from '../../format/sizes.js'
 import { plainTable } from './plain-table.js'
 
 /** What an arena's header says; null members could not be read. `address` with 0x. */
@@ -26,6 +26,6 @@ export function glimpseTable(arenas: readonly GlimpseRow[], most: number): strin
       countText(attachedThreads),
     ]),
   )
-  const many = arenas.length === 1 ? '1 arena holds' : `${countText(arenas.length)} arenas hold`
+  const many = `${countOf(arenas.length, 'arena')} ${arenas.length === 1 ? 'holds' : 'hold'}`
   return ` ${many} ${bytesText(sum)}, by their headers; how much of it is in use is being read\n${table}`
 }

@@ -1,6 +1,6 @@
 // The report for a ticket: Markdown (GitHub's), the verdict in the first lines, nothing of the target but as text.
 import type { Evidence, Finding } from '../../findings/finding.js'
-import { bytesText, countText, percentOf, percentText } from '../../format/sizes.js'
+import { bytesText, countOf, countText, percentOf, percentText } from '../../format/sizes.js'
 import type { Report, ReportHeapModel } from '../../report/report.js'
 import { rulesText } from '../../report/rules-text.js'
 import { stopText } from '../../report/stop-text.js'
@@ -70,7 +70,7 @@ function verdict({ target, heap, findings, complete }: Report): string {
     code(name),
     code(target.label),
     ...(target.kind === 'core' && target.pid !== null ? [`pid ${target.pid}`] : []),
-    `${countText(target.threads)} ${target.threads === 1 ? 'thread' : 'threads'}`,
+    countOf(target.threads, 'thread'),
     ...stopText(target.stop),
     target.glibc ? `glibc ${plain(target.glibc.version ?? 'of unknown version')}` : 'no glibc malloc found',
     ...(complete ? [] : ['**incomplete**: see the notes']),
@@ -130,7 +130,7 @@ function heapParts({ arenas, totals, mmapped, anomalies }: ReportHeapModel): str
   const rest = arenas.length - shown.length
   const damage = anomalies.slice(0, MOST_ANOMALIES)
   return [
-    `## malloc: ${countText(arenas.length)} ${arenas.length === 1 ? 'arena' : 'arenas'}`,
+    `## malloc: ${countOf(arenas.length, 'arena')}`,
     table(
       [
         ['', 'left'],

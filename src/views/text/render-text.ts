@@ -3,7 +3,7 @@
 import { createColors } from 'picocolors'
 import type { Finding, Severity } from '../../findings/finding.js'
 import { printable } from '../../format/printable.js'
-import { bytesText, countText, percentOf, percentText } from '../../format/sizes.js'
+import { bytesText, countOf, countText, percentOf, percentText } from '../../format/sizes.js'
 import type { Report, ReportHeapModel } from '../../report/report.js'
 import { rulesText } from '../../report/rules-text.js'
 import { stopText } from '../../report/stop-text.js'
@@ -48,7 +48,7 @@ function headline({ target, heap }: Report, colors: Colors): string {
     colors.bold(printable(name)),
     printable(target.label),
     ...(target.kind === 'core' && target.pid !== null ? [`pid ${target.pid}`] : []),
-    `${countText(target.threads)} ${target.threads === 1 ? 'thread' : 'threads'}`,
+    countOf(target.threads, 'thread'),
     ...stopText(target.stop),
     glibc,
   ]

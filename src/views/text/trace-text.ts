@@ -2,7 +2,7 @@
 import { dateText, zoneText } from '../../format/clock.js'
 import { durationText } from '../../format/durations.js'
 import { printable } from '../../format/printable.js'
-import { bytesText, countText } from '../../format/sizes.js'
+import { bytesText, countOf, countText } from '../../format/sizes.js'
 import { lossText, stackText } from '../../trace/stack-text.js'
 import type { Trace, TraceEnding, TraceGroup, TraceSum } from '../../trace/trace.js'
 
@@ -44,7 +44,7 @@ function headLines(trace: Trace): string[] {
     `${time}, ${durationText(Math.max(0, endedAtMs - startedAtMs))}, ${ENDINGS[trace.ending] ?? printable(trace.ending)}${why}`,
     '',
     `mmap, mremap and brk of ${bytesText(trace.minimumBytes)} and more: ${sumText(mapped)}`,
-    `malloc: ${some(births.arenas, 'arena')} born, ${some(births.heaps, 'heap')} in all, for which ${bytesText(births.reservedBytes)} of address space were reserved`,
+    `malloc: ${countOf(births.arenas, 'arena')} born, ${countOf(births.heaps, 'heap')} in all, for which ${bytesText(births.reservedBytes)} of address space were reserved`,
   ]
 }
 
@@ -87,11 +87,7 @@ function sumText(sum: TraceSum): string {
 }
 
 function callsText(calls: number): string {
-  return some(calls, 'call')
-}
-
-function some(count: number, what: string): string {
-  return `${countText(count)} ${what}${count === 1 ? '' : 's'}`
+  return countOf(calls, 'call')
 }
 
 function groupLines(trace: Trace, group: TraceGroup, number: number): string[] {
@@ -115,7 +111,7 @@ function groupLines(trace: Trace, group: TraceGroup, number: number): string[] {
 }
 
 function birthText({ arenas, heaps }: TraceGroup): string {
-  if (arenas === 0) return some(heaps, 'further heap')
-  const further = heaps > arenas ? `, ${some(heaps - arenas, 'further heap')}` : ''
-  return `${some(arenas, 'arena')} born${further}`
+  if (arenas === 0) return countOf(heaps, 'further heap')
+  const further = heaps > arenas ? `, ${countOf(heaps - arenas, 'further heap')}` : ''
+  return `${countOf(arenas, 'arena')} born${further}`
 }

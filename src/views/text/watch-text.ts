@@ -6,7 +6,7 @@ import type { Finding } from '../../findings/finding.js'
 import { clockText, dateText, zoneText } from '../../format/clock.js'
 import { durationText } from '../../format/durations.js'
 import { printable } from '../../format/printable.js'
-import { bytesText, countText } from '../../format/sizes.js'
+import { bytesText, countOf, countText } from '../../format/sizes.js'
 import { type Grower, growerText, topGrowers } from '../../watch/growers.js'
 import type { ExtremeFigure, Extremes, Point } from '../../watch/history.js'
 import type { Sample } from '../../watch/sample.js'
@@ -165,7 +165,7 @@ export function watchSummaryText(summary: WatchSummary, color: boolean): string 
   const time = last.atMs - first.atMs
   const when = time >= DAY_MS ? dateText : clockText
   const parts = [
-    `${ended}${countText(summary.samples)} ${summary.samples === 1 ? 'sample' : 'samples'} in ${durationText(time)}, ${when(first.atMs)} to ${when(last.atMs)} (${zoneText(last.atMs)})${troubles(summary)}`,
+    `${ended}${countOf(summary.samples, 'sample')} in ${durationText(time)}, ${when(first.atMs)} to ${when(last.atMs)} (${zoneText(last.atMs)})${troubles(summary)}`,
     findings.map((finding) => findingText(finding, colors)).join('\n\n') || NO_FINDING,
     figuresTable(first, last, summary.extremes),
     growersTable(summary.growers),

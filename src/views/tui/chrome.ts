@@ -2,7 +2,7 @@
 
 import type { Severity } from '../../findings/finding.js'
 import { printable } from '../../format/printable.js'
-import { countText } from '../../format/sizes.js'
+import { countOf } from '../../format/sizes.js'
 import type { Report } from '../../report/report.js'
 import { stopText } from '../../report/stop-text.js'
 import type { Session } from '../../session/session.js'
@@ -33,10 +33,7 @@ export function targetText({ target }: Report, isLoading = false, process: strin
   parts.push(`${printable(target.label)}${process === null ? '' : ` (${process})`}`)
   const pid = `pid ${target.pid}`
   if (target.pid !== null && !target.label.includes(pid)) parts.push(pid)
-  parts.push(
-    `${countText(target.threads)} ${target.threads === 1 ? 'thread' : 'threads'}`,
-    ...stopText(target.stop),
-  )
+  parts.push(countOf(target.threads, 'thread'), ...stopText(target.stop))
   if (target.glibc) {
     const from = { 'debug-info': 'debug info', table: 'known layout', probe: 'layout by probing' }
     parts.push(`glibc ${printable(target.glibc.version ?? 'unknown')} (${from[target.glibc.layoutFrom]})`)

@@ -1,4 +1,4 @@
-// The VS Code extension: what its package holds, and that what it starts is our adapter. in VS Code itself: `npm run pictures:vscode`.
+// The VS Code extension: what its package holds, and that what it starts is our adapter. `npm run pictures:vscode` has it in VS Code itself.
 import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createRequire, Module } from 'node:module'

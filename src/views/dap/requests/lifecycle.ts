@@ -3,6 +3,7 @@ import { constants } from 'node:os'
 import { resolve } from 'node:path'
 import type { DebugProtocol } from '@vscode/debugprotocol'
 import { printable } from '../../../format/printable.js'
+import { countOf } from '../../../format/sizes.js'
 import type { Debuggee } from '../../../session/debuggee.js'
 import type { Arguments } from '../arguments.js'
 import type { Conversation, RequestHandler } from '../conversation.js'
@@ -93,7 +94,7 @@ function tellOpened(conversation: Conversation, debuggee: Debuggee): void {
   const { target, findings, problems, heap } = debuggee.session.report
   const glibc = target.glibc ? `glibc ${target.glibc.version ?? 'of unknown version'}` : 'no glibc malloc'
   const lines = [
-    `${target.label}: ${target.threads} threads, ${glibc}, ${heap?.arenas.length ?? 0} arenas`,
+    `${target.label}: ${countOf(target.threads, 'thread')}, ${glibc}, ${countOf(heap?.arenas.length ?? 0, 'arena')}`,
     ...findings.map(
       ({ severity, title, nextStep }) => `${severity.toUpperCase()}  ${title}\n    ${nextStep}`,
     ),

@@ -1,5 +1,5 @@
 // One bar for each arena, the largest first: what malloc holds there, and what of it is in RAM.
-import { bytesText, countText, percentOf, percentText } from '../../../format/sizes.js'
+import { bytesText, countOf, countText, percentOf, percentText } from '../../../format/sizes.js'
 import type { Report, ReportArena } from '../../../report/report.js'
 import { type Html, html } from '../page.js'
 import type { Fill } from './parts.js'
@@ -42,7 +42,7 @@ export function arenaBars(report: Report): Html {
   const choice = hasResident
     ? html`<p class="controls" hidden><span role="group" aria-label="What the bars show"><button type="button" data-basis="resident" aria-pressed="true">${residentName(report)}</button><button type="button" data-basis="held" aria-pressed="false">what malloc holds</button></span></p>`
     : ''
-  return html`<section id="arenas"><h2>${countText(arenas.length)} ${arenas.length === 1 ? 'arena' : 'arenas'}</h2>
+  return html`<section id="arenas"><h2>${countOf(arenas.length, 'arena')}</h2>
 <p class="soft">The largest first, all on one scale; the share is what is in use of it, headers and tcaches included.${hasResident ? ' Trimmable is what lies in whole free pages, pinned the rest of what is free: live chunks hold those pages.' : ''}</p>
 ${choice}${hasResident ? chart(arenas, 'resident', false) : ''}${chart(arenas, 'held', hasResident)}</section>`
 }

@@ -1,6 +1,6 @@
 // The top of a report's page: what it is of, the verdict, the figures that count.
 import type { Finding } from '../../../findings/finding.js'
-import { countText, percentOf, percentText } from '../../../format/sizes.js'
+import { countOf, countText, percentOf, percentText } from '../../../format/sizes.js'
 import type { Report } from '../../../report/report.js'
 import { stopText } from '../../../report/stop-text.js'
 import { type Html, html } from '../page.js'
@@ -23,7 +23,7 @@ export function header(report: Report): Html {
   const facts = [
     target.label,
     ...(target.kind === 'core' && target.pid !== null ? [`pid ${target.pid}`] : []),
-    `${countText(target.threads)} ${target.threads === 1 ? 'thread' : 'threads'}`,
+    countOf(target.threads, 'thread'),
     ...stopText(target.stop),
     glibc
       ? `glibc ${glibc.version ?? 'of unknown version'}, ${LAYOUT_FROM[glibc.layoutFrom]}, confirmed by ${countText(glibc.confirmedArenas)} of ${countText(report.heap?.arenas.length ?? 0)} arenas`
@@ -51,7 +51,7 @@ export function verdict({ findings, heap }: Report): Html {
   const more = findings.length - 1
   return html`<section class="verdict ${first.severity}" aria-label="Verdict">
 <p class="title"><b class="badge">${first.severity}</b> ${first.title}</p>
-<p class="do"><span class="soft">do</span> ${doHtml(first)}${more > 0 ? html` <a class="more" href="#findings">and ${more} more ${more === 1 ? 'finding' : 'findings'}</a>` : ''}</p>
+<p class="do"><span class="soft">do</span> ${doHtml(first)}${more > 0 ? html` <a class="more" href="#findings">and ${countOf(more, 'more finding')}</a>` : ''}</p>
 </section>`
 }
 
@@ -70,15 +70,11 @@ export function figures({ ledger, heap }: Report): Html {
       : []),
     ...(heap && totals
       ? [
-          tile(
-            "malloc's arenas hold",
-            totals.systemBytes,
-            `${countText(heap.arenas.length)} ${heap.arenas.length === 1 ? 'arena' : 'arenas'}`,
-          ),
+          tile("malloc's arenas hold", totals.systemBytes, countOf(heap.arenas.length, 'arena')),
           tile('of that in use', totals.inUseBytes, share),
           tile('free, kept by malloc', totals.freeBytes),
           tile('malloc_trim(0) gives back', totals.trimReturnsBytes, 'predicted'),
-          tile('mmapped chunks', heap.mmapped.bytes, `${countText(heap.mmapped.count)} chunks`),
+          tile('mmapped chunks', heap.mmapped.bytes, countOf(heap.mmapped.count, 'chunk')),
         ]
       : []),
   ]
