@@ -1,6 +1,7 @@
 // Real programs under load: the ledger adds up, and nothing is said of them that is not so.
+import { once } from 'node:events'
 import { copyFileSync, existsSync } from 'node:fs'
-import { createConnection } from 'node:net'
+import { createConnection, type Socket } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { Report } from '../../src/report/report.js'
@@ -128,8 +129,7 @@ t.test('Redis', async (t) => {
 
 /** SET and DEL without pause over Redis's own protocol. */
 async function client(path: string): Promise<{ answers(): number; end(): void }> {
-  while (!existsSync(path)) await new Promise((resolve) => setTimeout(resolve, 20))
-  const connection = createConnection(path)
+  const connection = await connected(path)
   let answers = 0
   let n = 0
   const send = () => {
@@ -148,6 +148,20 @@ async function client(path: string): Promise<{ answers(): number; end(): void }>
   send()
   while (answers < 20_000) await new Promise((resolve) => setTimeout(resolve, 20))
   return { answers: () => answers, end: () => connection.destroy() }
+}
+
+/** The socket is there before anybody listens. */
+async function connected(path: string): Promise<Socket> {
+  for (const until = Date.now() + 60_000; ; ) {
+    const connection = createConnection(path)
+    try {
+      await once(connection, 'connect')
+      return connection
+    } catch (error) {
+      if (Date.now() > until) throw error
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  }
 }
 
 function command(...words: readonly string[]): string {

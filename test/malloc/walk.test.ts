@@ -1,6 +1,7 @@
 // The linear walk and the free lists over images built in memory: what was built comes back.
 import fc from 'fast-check'
 import t from 'tap'
+import { walkMainHeap } from '../../src/malloc/arenas/main-heap.js'
 import { walkBins, walkFastbins } from '../../src/malloc/chunks/bins.js'
 import type { Segment } from '../../src/malloc/chunks/segment.js'
 import { Tally } from '../../src/malloc/chunks/tally.js'
@@ -8,6 +9,7 @@ import { type ChunkKind, walkSegment } from '../../src/malloc/chunks/walk.js'
 import { walkDamaged } from '../../src/malloc/damage/walk-damaged.js'
 import { layoutOfVersion } from '../../src/malloc/layout.js'
 import { address } from '../../src/memory/address.js'
+import type { MemorySource } from '../../src/memory/memory-source.js'
 import { PageCache } from '../../src/memory/page-cache.js'
 import { memoryOf } from '../fakes/memory.js'
 
@@ -248,4 +250,28 @@ t.test('bins are followed and checked', async (t) => {
   t.match(walk(), { chunks: 1, damage: { code: 'bin-broken', at: BASE + 0x1400n } })
   view.setBigUint64(0x1010, 0x1000n, true)
   t.match(walk(), { damage: { code: 'bin-broken' } }, 'a pointer into nothing')
+})
+
+t.test('pieces of the main heap are not looked for without end in what cannot be read', async (t) => {
+  const nothing = memoryOf()
+  let reads = 0
+  const memory: MemorySource = {
+    read: (at, into) => {
+      reads++
+      return nothing.read(at, into)
+    },
+    fault: (at) => nothing.fault(at),
+  }
+  const stretch = { start: address(BASE), sizeBytes: 2 ** 46, mayScan: true }
+  const extent = {
+    top: address(0x1000n),
+    topBytes: 0,
+    systemBytes: 1 << 20,
+    sbrkBase: 0n,
+    isContiguous: false,
+  }
+  const tally = new Tally()
+  const result = walkMainHeap(memory, extent, layoutOfVersion(36, 8), tally, () => [stretch])
+  t.match(result, { ended: 'size', found: [], stretches: [stretch] })
+  t.ok(reads > 1000 && reads < 1_000_000, `${reads} reads`)
 })

@@ -109,13 +109,28 @@ class Pieces {
       }
     }
     for (const stretch of rest) {
-      for (let at = 0; at < stretch.sizeBytes; ) {
+      const reader = new BlockReader(this.memory, stretch.start, stretch.sizeBytes)
+      for (let at = 0; at < stretch.sizeBytes && this.#tried <= MOST_TRIED_CHUNKS; ) {
+        const first = Number(firstChunk(stretch.start + BigInt(at), this.layout) - stretch.start)
+        if (!this.#mayBegin(reader, first, stretch.sizeBytes)) {
+          at = pageEnd(stretch.start, at + 1)
+          continue
+        }
         const taken = this.#piecesFrom(stretch, at)
         if (this.#bytes === systemBytes) return this.#whole()
         at = Math.max(pageEnd(stretch.start, at + 1), pageEnd(stretch.start, taken))
+        // The walk used the reader's buffer.
+        reader.forget()
       }
     }
     return { at: this.extent.top, ended: 'size', found: this.#heaps, stretches }
+  }
+
+  // Is there a first chunk? What it costs to ask counts: a stretch may be as large as the address space.
+  #mayBegin(reader: BlockReader, first: number, end: number): boolean {
+    const isThere = reader.seek(first, 2 * this.layout.wordBytes) >= 0
+    this.#tried += isThere ? 1 : ABSENT_COST
+    return isThere && isHead(reader, first, end, this.layout)
   }
 
   #whole(): MainHeap {
