@@ -6,7 +6,6 @@ import { hex } from '../memory/address.js'
 import type { InspectedSession } from '../session/inspected-session.js'
 import { openSession, type SessionOptions, type TargetSession } from '../session/open-session.js'
 import { openAny } from '../snapshot/open-any.js'
-import { recogniseSaved } from '../snapshot/recognise-saved.js'
 import { parseEndpoint } from '../target/gdb/remote/endpoint.js'
 import type { TargetChoice } from '../target/open.js'
 import { TargetError } from '../target/target.js'
@@ -112,22 +111,16 @@ const MIB = 1 << 20
 /** What whoever opens a target wants to hear meanwhile, instead of progress on stderr. */
 export type OpeningEvents = Pick<SessionOptions, 'early'> & { readonly progress: HeapProgress }
 
-/** Opens and measures the target, with progress on stderr, or told to `events` instead. */
+/** Opens and measures a process, with progress on stderr, or told to `events` instead. */
 export async function open(
   choice: TargetChoice,
   options: TargetOptions,
   events?: OpeningEvents,
 ): Promise<TargetSession> {
-  const saved = choice.kind === 'core' ? recogniseSaved(choice.path) : null
-  if (saved && choice.kind === 'core')
-    throw new TargetError(
-      `${choice.path} is a saved ${saved.what}, and this command reads memory and structures that it has not`,
-      'run it on the core or the process',
-    )
   return opened(openSession, choice, options, events)
 }
 
-/** The same, also of snapshots and saved reports. */
+/** The same of any target, also of snapshots and saved reports. */
 export async function openSaved(
   choice: TargetChoice,
   options: TargetOptions,
