@@ -53,23 +53,9 @@ try {
   execFileSync(node, [entry, ...own, '--install-extension', scratch('arena-inspect.vsix')])
   const port = await freePort()
   const log = createWriteStream(scratch('log'))
-  server = spawn(
-    node,
-    [
-      ...[
-        entry,
-        ...own,
-        '--config',
-        scratch('config.yaml'),
-        '--auth',
-        'none',
-        '--bind-addr',
-        `127.0.0.1:${port}`,
-      ],
-      ...['--disable-telemetry', '--disable-update-check', '--disable-workspace-trust'],
-    ],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
-  )
+  const quiet = ['--disable-telemetry', '--disable-update-check', '--disable-workspace-trust']
+  const listening = ['--config', scratch('config.yaml'), '--auth', 'none', '--bind-addr', `127.0.0.1:${port}`]
+  server = spawn(node, [entry, ...own, ...quiet, ...listening], { stdio: ['ignore', 'pipe', 'pipe'] })
   server.stdout.pipe(log)
   server.stderr.pipe(log)
   await drive(`http://127.0.0.1:${port}/?folder=${encodeURIComponent(workspace)}`, workspace)
@@ -151,7 +137,6 @@ async function drive(url, workspace) {
     await showsText(page, '.debug-variables', /\[0\] main.*\[3\]/s)
     await picture(page, 'arenas', workspace)
     await command(page, 'arena-inspect: Show arenas')
-    await page.waitForSelector('iframe.webview')
     const report = await reportFrame(page)
     await report.waitForSelector('#treemap .region')
     const theme = await report.evaluate(() => document.documentElement.dataset.theme)

@@ -2,6 +2,7 @@
 const { execFile } = require('node:child_process')
 const { readdirSync, readFileSync } = require('node:fs')
 const { tmpdir } = require('node:os')
+const { basename } = require('node:path')
 const vscode = require('vscode')
 
 const TYPE = 'arena-inspect'
@@ -17,11 +18,12 @@ function processes() {
     .filter((name) => /^\d+$/.test(name))
     .flatMap((pid) => {
       try {
-        const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').join(' ').trim()
-        const label = readFileSync(`/proc/${pid}/comm`, 'utf8').trim()
-        return words === ''
+        const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+        const detail = words.join(' ').trim().slice(0, 500)
+        // Not its comm, which is the name of its main thread: MainThread for node.
+        return detail === ''
           ? []
-          : [{ label, description: pid, detail: words.slice(0, 500), pid: Number(pid) }]
+          : [{ label: basename(words[0]), description: pid, detail, pid: Number(pid) }]
       } catch {
         return [] // It has ended meanwhile.
       }

@@ -78,16 +78,12 @@ function sumText(sum: TraceSum): string {
   const still =
     stillMappedBytes === 0
       ? 'none of it still mapped'
-      : `${bytesText(stillMappedBytes)} of ${callsText(stillMappedCalls)} still mapped`
+      : `${bytesText(stillMappedBytes)} of ${countOf(stillMappedCalls, 'call')} still mapped`
   const unknown =
     untrackedCalls === 0
       ? ''
-      : `; of ${bytesText(untrackedBytes)} in ${callsText(untrackedCalls)} it is not known whether they still are`
-  return `${bytesText(bytes)} in ${callsText(calls)}, ${still}${unknown}`
-}
-
-function callsText(calls: number): string {
-  return countOf(calls, 'call')
+      : `; of ${bytesText(untrackedBytes)} in ${countOf(untrackedCalls, 'call')} it is not known whether they still are`
+  return `${bytesText(bytes)} in ${countOf(calls, 'call')}, ${still}${unknown}`
 }
 
 function groupLines(trace: Trace, group: TraceGroup, number: number): string[] {

@@ -1,5 +1,4 @@
 // Every request of the debug adapter on a core that the kernel wrote, by a client of our own; transcripts by the schema.
-
 import { readdirSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DebugProtocol as P } from '@vscode/debugprotocol'

@@ -28,11 +28,18 @@ function activated(command: string) {
   const started: Record<string, unknown>[] = []
   let factory: { createDebugAdapterDescriptor(): Promise<{ command: string; args: string[] }> } | undefined
   const picked = { label: 'init', pid: 1 }
+  let offered: readonly { label: string; description: string; pid: number }[] = []
   const vscode = {
     workspace: {
       getConfiguration: () => ({ get: (name: string) => (name === 'command' ? command : '') }),
     },
-    window: { showQuickPick: async () => picked, showOpenDialog: async () => [{ fsPath: '/cores/core.6' }] },
+    window: {
+      showQuickPick: async (items: typeof offered) => {
+        offered = items
+        return picked
+      },
+      showOpenDialog: async () => [{ fsPath: '/cores/core.6' }],
+    },
     commands: { registerCommand: (name: string, run: () => unknown) => commands.set(name, run) },
     debug: {
       startDebugging: async (_: unknown, configuration: Record<string, unknown>) =>
@@ -61,7 +68,13 @@ function activated(command: string) {
   }
   loader._load = load
   extension.activate({ subscriptions: [] })
-  return { commands, started, factory: factory!, targetOf: extension.targetOf }
+  return {
+    commands,
+    started,
+    factory: factory!,
+    targetOf: extension.targetOf,
+    offered: () => offered,
+  }
 }
 
 t.test('every command and variable that it contributes is there', async (t) => {
@@ -69,7 +82,7 @@ t.test('every command and variable that it contributes is there', async (t) => {
   writeFileSync(program, `#!/bin/sh\nexec ${process.execPath} ${join(ROOT, 'dist/cli.js')} "$@"\n`, {
     mode: 0o755,
   })
-  const { commands, started, factory, targetOf } = activated(program)
+  const { commands, started, factory, targetOf, offered } = activated(program)
   const names = [
     ...manifest.contributes.commands.map(({ command }) => command),
     ...Object.values(debuggerType!.variables),
@@ -78,6 +91,8 @@ t.test('every command and variable that it contributes is there', async (t) => {
   t.match(await factory.createDebugAdapterDescriptor(), { command: program, args: ['dap'] })
   await commands.get('arena-inspect.inspectCore')!()
   await commands.get('arena-inspect.inspectProcess')!()
+  const own = offered().find(({ pid }) => pid === process.pid)
+  t.match(own, { label: 'node', description: String(process.pid) }, 'a process by its program and number')
   t.match(started, [
     { type: 'arena-inspect', request: 'launch', core: '/cores/core.6' },
     { type: 'arena-inspect', request: 'attach', pid: '1' },
