@@ -31,7 +31,7 @@ const arena: ConsoleCommand = {
       ({ address, sizeBytes }) => `  heap ${address}  ${countText(sizeBytes)} bytes`,
     )
     const anomalies = (debuggee.session.report.heap?.anomalies ?? [])
-      .filter(({ what }) => new RegExp(`\\barena ${found.index}\\b`).test(what))
+      .filter(({ what }) => new RegExp(`\\barena ${found.address}\\b`).test(what))
       .map(({ at, what }) => `  at ${at}: ${what}`)
     return [arenaFacts(found), ...heaps, ...anomalies].join('\n')
   },

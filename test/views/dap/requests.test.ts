@@ -1,9 +1,10 @@
 // Every request of the debug adapter on a core that the kernel wrote, by a client of our own; transcripts by the schema.
-import { readdirSync, readFileSync, renameSync } from 'node:fs'
+import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DebugProtocol as P } from '@vscode/debugprotocol'
 import t from 'tap'
-import { address } from '../../../src/memory/address.js'
+import { readHeapModel } from '../../../src/malloc/read-heap-model.js'
+import { address, hex } from '../../../src/memory/address.js'
 import { readExactly } from '../../../src/memory/memory-source.js'
 import type { Report } from '../../../src/report/report.js'
 import { openTarget } from '../../../src/target/open.js'
@@ -483,4 +484,23 @@ t.test('arguments of launch that make no sense', async (t) => {
   })
   await other.expectDisconnect()
   t.same(schemaFaults(other.transcript), [])
+})
+
+t.test('the console tells the damage of an arena with that arena only', async (t) => {
+  const opened = openTarget({ kind: 'core', path: core })
+  const { model, layout } = (await readHeapModel(opened, null))!
+  const arena = model.arenas[1]!
+  const file = readFileSync(core)
+  const at = file.indexOf(readExactly(opened.memory, arena.address, layout.arena.sizeBytes))
+  opened.close()
+  t.ok(at > 0)
+  file.writeBigUInt64LE(0x10n, at + layout.arena.top)
+  const damaged = join(folder, 'damaged.core')
+  writeFileSync(damaged, file)
+  const other = DapClient.spawn()
+  await other.expectOpened('launch', { core: damaged, program })
+  const damage = new RegExp(`^  at 0x[0-9a-f]+: .*arena ${hex(arena.address)}\\b`, 'm')
+  t.match((await other.expectEvaluate('arena 1')).result, damage)
+  t.notMatch((await other.expectEvaluate('arena 0')).result, /^ {2}at 0x/m)
+  await other.expectDisconnect()
 })
