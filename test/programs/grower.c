@@ -1,6 +1,7 @@
 // A process whose malloc moves in a known way, and says so: grower MODE [ARGUMENT…]. First prints `ready PID`, then each
-// 50 ms a line `MS IN_USE ARENAS STEPS`: ms since its start (monotonic), bytes of the chunks that it holds by its own count
-// (malloc_usable_size and the size word), arenas that it made threads for (main_arena included), steps done.
+// 50 ms a line `MS IN_USE ARENAS STEPS EPOCH_MS`: ms since its start (monotonic), bytes of the chunks that it holds by its own
+// count (malloc_usable_size and the size word), arenas that it made threads for (main_arena included), steps done, and when
+// the step began by the clock of the day: what is not yet in one line comes after the time of the next.
 // All figures follow the clock, not the number of wake-ups: late steps are made up for.
 //   live RATE [BLOCK]       holds RATE more bytes each second in touched blocks of BLOCK bytes (default 4096)
 //   retain RATE [LIVE]      holds LIVE bytes (default 2 MiB); replaces them by ever larger blocks and leaves a pin of each, so that
@@ -8,6 +9,7 @@
 //   arenas EVERY_MS MOST    every EVERY_MS one more thread that allocates and stays, up to MOST (set MALLOC_ARENA_MAX)
 //   sawtooth RATE PERIOD_MS RATE more bytes a second, all freed every PERIOD_MS
 //   still                   allocates 4 MiB and rests
+//   rest MS                 as `live 4000000`, and after MS rests
 //   exit MS | exec MS       as `live 4000000`, and after MS ends, or executes itself as `still`
 #define _GNU_SOURCE
 #include <malloc.h>
@@ -26,9 +28,9 @@ static void **blocks;
 static size_t block_count, held_bytes, step_count;
 static int arena_count = 1;
 
-static uint64_t now_ms(void) {
+static uint64_t now_ms(clockid_t clock) {
   struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
+  clock_gettime(clock, &t);
   return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
@@ -81,8 +83,9 @@ int main(int argc, char **argv) {
   double first = argc > 2 ? atof(argv[2]) : 0;
   double second = argc > 3 ? atof(argv[3]) : 0;
   int is_ending = !strcmp(mode, "exit") || !strcmp(mode, "exec");
-  int is_live = !strcmp(mode, "live") || is_ending;
-  double rate = is_ending ? 4e6 : first;
+  int is_resting = !strcmp(mode, "rest");
+  int is_live = !strcmp(mode, "live") || is_ending || is_resting;
+  double rate = is_ending || is_resting ? 4e6 : first;
   size_t block = is_live && second > 0 ? (size_t)second : 4096;
   size_t live = second > 0 ? (size_t)second : 2 << 20;
   // Blocks come from the arena whatever their size, and no figure hides in a tcache or the page's own buffer.
@@ -92,11 +95,12 @@ int main(int argc, char **argv) {
   blocks = calloc(MOST_BLOCKS, sizeof *blocks); // its own mapping: 32 MiB, untouched
   hold(4 << 20);
   printf("ready %d\n", (int)getpid());
-  uint64_t start = now_ms();
+  uint64_t start = now_ms(CLOCK_MONOTONIC);
   size_t teeth = 0;
   for (;;) {
-    uint64_t ms = now_ms() - start;
-    double due = rate * (double)ms / 1000;
+    uint64_t epoch_ms = now_ms(CLOCK_REALTIME);
+    uint64_t ms = now_ms(CLOCK_MONOTONIC) - start;
+    double due = rate * (is_resting && (double)ms > first ? first : (double)ms) / 1000;
     if (is_live) {
       while ((double)(step_count * block) < due) keep(hold(block)), step_count++;
     } else if (!strcmp(mode, "retain")) {
@@ -115,7 +119,7 @@ int main(int argc, char **argv) {
         arena_count++, step_count++;
       }
     }
-    printf("%llu %zu %d %zu\n", (unsigned long long)ms, held_bytes, arena_count, step_count);
+    printf("%llu %zu %d %zu %llu\n", (unsigned long long)ms, held_bytes, arena_count, step_count, (unsigned long long)epoch_ms);
     if (is_ending && (double)ms >= first) {
       if (!strcmp(mode, "exit")) return 0;
       execl("/proc/self/exe", "grower", "still", (char *)NULL);

@@ -1,7 +1,7 @@
 // `arena-inspect watch` on processes whose memory moves in a known way, and says how.
 import { copyFileSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import type { Finding } from '../../src/findings/finding.js'
 import type { Sample } from '../../src/watch/sample.js'
 import type { WatchSummary } from '../../src/watch/summary.js'
@@ -11,6 +11,7 @@ import { longestGap } from '../support/heartbeat.js'
 import { compile, ROOT, type Running, scratch, start } from '../support/programs.js'
 import { RunningCommand } from '../support/running-command.js'
 import { noTmux, TmuxTerminal } from '../support/tmux.js'
+import { waitUntil } from '../support/wait-until.js'
 import { evidence } from './samples.js'
 
 /** libc's own small chunks, which the program does not count: its output buffer, pthread's. */
@@ -19,7 +20,7 @@ const folder = scratch()
 const grower = compile('test/programs/grower.c')
 t.teardown(closeChromium)
 
-/** What the program said of itself, and when it came. */
+/** What the program said of itself after a step, and when that step began. */
 interface Said {
   readonly atMs: number
   readonly ownMs: number
@@ -35,10 +36,10 @@ async function grow(args: readonly string[], program = grower): Promise<Running 
     const lines = (rest + data).split('\n')
     rest = lines.pop()!
     for (const line of lines) {
-      const match = /^(\d+) (\d+) (\d+) \d+$/.exec(line)
+      const match = /^(\d+) (\d+) (\d+) \d+ (\d+)$/.exec(line)
       if (!match) continue
-      const [ownMs, inUseBytes, arenas] = match.slice(1).map(Number) as [number, number, number]
-      said.push({ atMs: Date.now(), ownMs, inUseBytes, arenas })
+      const [ownMs, inUseBytes, arenas, atMs] = match.slice(1).map(Number) as [number, number, number, number]
+      said.push({ atMs, ownMs, inUseBytes, arenas })
     }
   })
   return { ...running, said }
@@ -54,6 +55,27 @@ function parse(stdout: string): { samples: readonly Sample[]; summary: WatchSumm
   const summary = lines.at(-1)!
   if (summary.kind !== 'summary') throw new Error('the last line is no summary')
   return { samples: lines.slice(0, -1) as Sample[], summary }
+}
+
+/** What a program that only grows had for sure before a read, and has at most when the read is over. */
+function bounds(said: readonly Said[], { atMs, tookMs }: Sample): { least: Said; most: Said } | null {
+  const least = said[said.findLastIndex((one) => one.atMs < atMs) - 1]
+  const most = said.find((one) => one.atMs > atMs + tookMs + 1)
+  return least && most ? { least, most } : null
+}
+
+/** How many arenas stand still for a read depends on the machine; each that did is held to its bounds. Returns how many. */
+function comparedInUse(t: Test, samples: readonly Sample[], said: readonly Said[]): number {
+  let compared = 0
+  for (const sample of samples) {
+    const of = bounds(said, sample)
+    const { inUseBytes, movingArenas } = sample
+    if (inUseBytes === null || movingArenas > 0 || !of) continue
+    compared++
+    const [least, most] = [of.least.inUseBytes, of.most.inUseBytes + SLACK_BYTES]
+    if (inUseBytes < least || inUseBytes > most) t.fail(`${inUseBytes}, not ${least} to ${most}`)
+  }
+  return compared
 }
 
 const rules = (findings: readonly Finding[]) => findings.map(({ rule }) => rule)
@@ -91,22 +113,12 @@ t.test('findings and figures are those of the program', async (t) => {
     const [from, to] = [live.said[0]!, live.said.at(-1)!]
     const rate = ((to.inUseBytes - from.inUseBytes) / (to.ownMs - from.ownMs)) * 3_600_000
     t.ok(Math.abs(told / rate - 1) < 0.1, `${told} bytes an hour, by the program ${rate}`)
+    // Where most reads met a moving arena, RSS is what had enough known values first.
     t.match(
       live.stderr,
-      /^arena-inspect: (critical|warning|info): bytes in use in malloc's arenas grow steadily/m,
+      /^arena-inspect: (critical|warning|info): (bytes in use in malloc's arenas|resident memory \(RSS\)) grows? steadily/m,
     )
-    let compared = 0
-    for (const { atMs, tookMs, inUseBytes, movingArenas } of live.samples) {
-      // It only grows: what it had said before the read, and what it says some lines after, are bounds.
-      const least = live.said.findLast((one) => one.atMs < atMs)?.inUseBytes ?? 0
-      const most = live.said.filter((one) => one.atMs > atMs + tookMs)[2]?.inUseBytes
-      if (inUseBytes === null || movingArenas > 0 || most === undefined) continue
-      compared++
-      if (inUseBytes < least || inUseBytes > most + SLACK_BYTES)
-        t.fail(`${inUseBytes}, not ${least} to ${most}`)
-    }
-    // How many arenas stand still for a read depends on the machine; each that did is held to its bounds.
-    t.ok(compared > 0, `${compared} of ${live.samples.length} samples lie between what the program said`)
+    t.comment(`${comparedInUse(t, live.samples, live.said)} of ${live.samples.length} reads stood still`)
     t.ok(live.summary.growers.some(({ kind, name }) => kind === 'category' && name === 'malloc: live'))
     t.ok(live.summary.growers.some(({ kind, name }) => kind === 'arena' && name === 'main'))
     t.end()
@@ -132,13 +144,17 @@ t.test('findings and figures are those of the program', async (t) => {
   await t.test('arenas', (t) => {
     t.equal(arenas.code, 0)
     t.same(rules(arenas.summary.findings), ['arena-count-rising'])
+    let compared = 0
     for (const sample of arenas.samples) {
-      const least = arenas.said.findLast((one) => one.atMs < sample.atMs - 100)?.arenas ?? 1
-      const most = arenas.said.filter((one) => one.atMs > sample.atMs + sample.tookMs)[3]?.arenas ?? 40
-      if (sample.arenas !== null && (sample.arenas < least - 1 || sample.arenas > most)) {
+      const of = bounds(arenas.said, sample)
+      if (sample.arenas === null || !of) continue
+      compared++
+      // A thread that has begun may not yet have allocated.
+      const [least, most] = [of.least.arenas - 1, of.most.arenas]
+      if (sample.arenas < least || sample.arenas > most)
         t.fail(`${sample.arenas} arenas, not ${least} to ${most}`)
-      }
     }
+    t.ok(compared > 0)
     const { summary } = arenas
     t.ok(summary.last!.arenas! > summary.first!.arenas! + 5)
     t.equal(summary.last!.byArena.length, summary.last!.arenas)
@@ -167,6 +183,26 @@ t.test('findings and figures are those of the program', async (t) => {
       if (sum !== systemBytes) t.fail(`arenas sum to ${sum}, not ${systemBytes}`)
     }
   }
+})
+
+t.test('once it rests, every figure is that of the program', async (t) => {
+  const target = await grow(['rest', '2000'])
+  const resting = () => target.said.filter(({ ownMs }) => ownMs >= 2_000)[1]?.atMs ?? Number.POSITIVE_INFINITY
+  let rest: Sample[] = []
+  const run = new RunningCommand(['watch', '--pid', String(target.pid), '--every', '200ms', '--json'])
+  await run.until(({ lines }) => {
+    rest = lines.map((line) => JSON.parse(line) as Sample).filter(({ atMs }) => atMs > resting())
+    return rest.length > 5
+  })
+  await waitUntil(
+    'the program said what it holds after the last read',
+    () => bounds(target.said, rest.at(-1)!) !== null,
+  )
+  run.signal('SIGINT')
+  await run.ended
+  await target.kill()
+  t.equal(comparedInUse(t, rest, target.said), rest.length)
+  t.equal(new Set(rest.map(({ inUseBytes }) => inUseBytes)).size, 1, 'one figure')
 })
 
 t.test('the end of the target', async (t) => {
