@@ -1,5 +1,5 @@
 // The whole check: types, lint and format, build, then every test. The last line is `N passed, N failed`.
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { Parser } from 'tap-parser'
@@ -15,8 +15,10 @@ const CHECKS = [
 
 let passed = 0
 let failed = 0
-for (const [name, command, args] of CHECKS) {
-  const { status } = spawnSync(command, args, { stdio: 'inherit' })
+const outcomes = CHECKS.map(([name, command, args]) => [name, check(command, args)])
+for (const [name, outcome] of outcomes) {
+  const { status, output } = await outcome
+  process.stdout.write(output)
   console.log(`${status === 0 ? 'ok' : 'NOT OK'}: ${name}`)
   if (status === 0) passed++
   else failed++
@@ -24,7 +26,7 @@ for (const [name, command, args] of CHECKS) {
 
 // tap's own reporters draw for a terminal; here each file is told as it ends, and each failure with its diagnosis.
 const counts = { passed: 0, failed: 0 }
-const tests = spawn(`${BIN}/tap`, ['--disable-coverage', '--reporter=tap', ...process.argv.slice(2)], {
+const tests = spawn(process.execPath, ['test/all.mjs', ...process.argv.slice(2)], {
   stdio: ['ignore', 'pipe', 'inherit'],
 })
 const parser = new Parser()
@@ -37,6 +39,18 @@ if (status !== 0 && counts.failed === 0) failed++
 if (counts.passed + counts.failed === 0) failed++
 console.log(`${passed} passed, ${failed} failed`)
 process.exitCode = failed === 0 ? 0 : 1
+
+async function check(command, args) {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text) => {
+      output += text
+    })
+  }
+  const [status] = await once(child, 'close')
+  return { status, output }
+}
 
 // Counts assertions, the innermost results: a subtest's own line would count them twice.
 function watch(parser, path) {

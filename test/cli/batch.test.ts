@@ -19,7 +19,6 @@ import { arenaInspect, type Ended, startArenaInspect } from '../support/command.
 import { compile, gcore, scratch, start } from '../support/programs.js'
 import { waitUntil } from '../support/wait-until.js'
 
-t.setTimeout(600_000)
 const folder = scratch()
 const program = compile(
   '#include <stdlib.h>\n#include <stdio.h>\n#include <unistd.h>\n' +

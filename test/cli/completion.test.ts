@@ -7,7 +7,6 @@ import { arenaInspect } from '../support/command.js'
 import { ROOT, scratch } from '../support/programs.js'
 import { noTmux, TmuxTerminal } from '../support/tmux.js'
 
-t.setTimeout(120_000)
 const folder = scratch()
 writeFileSync(join(folder, 'core.6'), '')
 writeFileSync(join(folder, 'core of seven'), '')

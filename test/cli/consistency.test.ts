@@ -12,7 +12,6 @@ import { statusOfThreads } from '../support/control-page.js'
 import { longestGap } from '../support/heartbeat.js'
 import { compile, ROOT, type Running, scratch, start } from '../support/programs.js'
 
-t.setTimeout(900_000)
 const folder = scratch()
 const run = promisify(execFile)
 const THREADS = 16

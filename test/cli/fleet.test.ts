@@ -8,7 +8,6 @@ import type { BatchRow } from '../../src/cli/batch/row.js'
 import { arenaInspect } from '../support/command.js'
 import { compile, gcore, ROOT, scratch, start } from '../support/programs.js'
 
-t.setTimeout(300_000)
 const folder = scratch()
 const FLEET = join(ROOT, 'examples/fleet')
 const program = compile(

@@ -12,7 +12,6 @@ import type { Report } from '../../src/report/report.js'
 import { arenaInspect } from '../support/command.js'
 import { compile, ROOT, scratch, start } from '../support/programs.js'
 
-t.setTimeout(300_000)
 const folder = scratch()
 const FILE = join(folder, '.arena-inspect.json')
 

@@ -7,7 +7,6 @@ import t from 'tap'
 import { compile, gcore, ROOT, scratch, start } from '../support/programs.js'
 import { waitUntil } from '../support/wait-until.js'
 
-t.setTimeout(300_000)
 const CHUNKS = 2_000_000
 const MIB = 2 ** 20
 const program = compile(

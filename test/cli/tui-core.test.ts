@@ -15,7 +15,6 @@ import { nextInput } from '../views/tui/monkey.js'
 const skip = noTmux()
 const SIZE = { columns: 120, rows: 30 }
 const folder = scratch()
-t.setTimeout(300_000)
 
 const core = skip ? '' : await bloatCore(folder)
 const report = skip ? null : (JSON.parse((await arenaInspect(['report', core, '--json'])).stdout) as Report)

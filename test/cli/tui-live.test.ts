@@ -11,7 +11,6 @@ import { rowUnderCursor, TuiTour } from '../support/tui-tour.js'
 const skip = noTmux()
 const SIZE = { columns: 140, rows: 30 }
 const folder = scratch()
-t.setTimeout(300_000)
 
 async function reportOf(pid: number): Promise<Report> {
   return JSON.parse((await arenaInspect(['report', '--pid', `${pid}`, '--json'])).stdout) as Report

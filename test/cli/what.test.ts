@@ -7,7 +7,6 @@ import type { Report } from '../../src/report/report.js'
 import { arenaInspect } from '../support/command.js'
 import { compile, gcore, scratch, start } from '../support/programs.js'
 
-t.setTimeout(300_000)
 const folder = scratch()
 const program = compile('examples/programs/arena-bloat.c')
 const running = await start(program, ['4', '1', '5', 'log:16:4096', join(folder, 'out')], { cwd: folder })

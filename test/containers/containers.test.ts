@@ -37,7 +37,6 @@ import { mapperProgram } from '../support/mapper.js'
 import { ROOT, scratch } from '../support/programs.js'
 import { waitUntil } from '../support/wait-until.js'
 
-t.setTimeout(600_000)
 const SHAPES = 'test/programs/heap-shapes.c'
 const CONTROL = 'test/programs/control-target.c'
 /** A program of this machine; the container's of that path is ours. */

@@ -11,8 +11,6 @@ import { controlPage, descriptors, statusOfThreads, until } from '../support/con
 import { endWithUs } from '../support/end-with-us.js'
 import { compile, scratch } from '../support/programs.js'
 
-t.setTimeout(600_000)
-
 interface Target {
   readonly pid: number
   readonly page: string

@@ -10,7 +10,6 @@ import { ARCHITECTURES, buildOf, compileFor, fetchedSuites, gdbFor, RELEASES } f
 import { descriptors, openControlled } from '../support/control-page.js'
 import { scratch } from '../support/programs.js'
 
-t.setTimeout(600_000)
 const suites = await fetchedSuites()
 for (const release of RELEASES) {
   for (const architecture of ARCHITECTURES) {

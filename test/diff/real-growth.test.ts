@@ -6,7 +6,6 @@ import type { Diff } from '../../src/diff/diff.js'
 import { arenaInspect } from '../support/command.js'
 import { compile, gcore, type Running, scratch, start } from '../support/programs.js'
 
-t.setTimeout(300_000)
 const folder = scratch()
 
 async function diffOf(a: string, b: string, ...more: readonly string[]): Promise<Diff> {

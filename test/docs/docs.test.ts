@@ -11,7 +11,6 @@ import { arenaInspect } from '../support/command.js'
 import { ROOT, scratch } from '../support/programs.js'
 import { bloatCore } from '../support/small-core.js'
 
-t.setTimeout(300_000)
 const BLOCK = /(<!-- output of: arena-inspect ([^\n]*?) -->\n\n?```\w*\n)([\s\S]*?)(```)/g
 const MARKDOWN = /\.md$/
 const pages = [

@@ -7,7 +7,6 @@ import { openSession } from '../../src/session/open-session.js'
 import { ARCHITECTURES, buildOf, compileFor, fetchedSuites, gdbFor, RELEASES } from '../matrix/glibcs.js'
 import { start } from '../support/programs.js'
 
-t.setTimeout(600_000)
 const suites = await fetchedSuites()
 
 const VALUES = {

@@ -9,8 +9,6 @@ import { openSession } from '../../src/session/open-session.js'
 import { packageFiles } from '../support/debian-packages.js'
 import { type Running, scratch, start } from '../support/programs.js'
 
-t.setTimeout(180_000)
-
 /** RSS and pages are read one after the other, and the process goes on between them: so many looks at most. */
 const MOST_LOOKS = 10
 

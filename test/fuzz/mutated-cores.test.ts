@@ -19,8 +19,6 @@ import { compile, gcore, kernelCore, kernelCores, scratch, start } from '../supp
 import { aimAt } from './aim.js'
 import { type Aim, MUTATIONS, randomFrom } from './mutations.js'
 
-t.setTimeout(600_000)
-
 const SEED = Number(process.env.SEED ?? Date.now() % 2 ** 31)
 const ROUNDS = Number(process.env.ROUNDS ?? 2000)
 const ONLY = process.env.ROUND === undefined ? null : Number(process.env.ROUND)

@@ -7,7 +7,6 @@ import { compile, ROOT, scratch, start } from '../support/programs.js'
 import { bloatCore } from '../support/small-core.js'
 import { runAsUser } from '../support/user-run.js'
 
-t.setTimeout(300_000)
 const EXAMPLES = join(ROOT, 'examples/library')
 const folder = scratch()
 const core = await bloatCore(folder)

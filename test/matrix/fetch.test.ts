@@ -3,7 +3,6 @@ import t from 'tap'
 import { fetchedSuites } from './glibcs.js'
 
 // Fetching comes first on a machine that has nothing yet.
-t.setTimeout(600_000)
 
 const suites = await fetchedSuites()
 const failed = suites.filter((suite) => suite.failed !== undefined)

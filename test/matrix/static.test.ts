@@ -11,7 +11,6 @@ import { coreOf } from './check-glibc.js'
 import { ARCHITECTURES, buildOf, compileFor, fetchedSuites, RELEASES, symbolOffsets } from './glibcs.js'
 
 // Fetching comes first on a machine that has nothing yet.
-t.setTimeout(600_000)
 const suites = await fetchedSuites()
 
 for (const architecture of ARCHITECTURES) {

@@ -7,7 +7,6 @@ import { ROOT } from '../support/programs.js'
 import { buildOf, compileFor, fetchedSuites, RELEASES, type Release } from './glibcs.js'
 import { TRIM_SHAPES, type TrimResult, trimResult } from './trim.js'
 
-t.setTimeout(600_000)
 const MIB = 24
 // Prediction and measurement agree to the byte on a quiet machine; the kernel may take pages of files meanwhile.
 const SLACK_BYTES = 64 << 10

@@ -10,7 +10,6 @@ import { bloatCore } from '../support/small-core.js'
 import { noTmux, TmuxTerminal } from '../support/tmux.js'
 import { runAsUser } from '../support/user-run.js'
 
-t.setTimeout(300_000)
 const MAJORS = [22, 24]
 const CLI = join(ROOT, 'dist/cli.js')
 const folder = scratch()

@@ -11,7 +11,6 @@ import { ROOT, scratch } from '../support/programs.js'
 import { bloatCore } from '../support/small-core.js'
 import { runAsUser } from '../support/user-run.js'
 
-t.setTimeout(300_000)
 const folder = scratch()
 const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
   version: string

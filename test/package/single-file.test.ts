@@ -9,7 +9,6 @@ import { bloatCore } from '../support/small-core.js'
 import { noTmux, TmuxTerminal } from '../support/tmux.js'
 import { runAsUser } from '../support/user-run.js'
 
-t.setTimeout(300_000)
 const folder = scratch()
 const file = join(folder, 'arena-inspect')
 const built = runAsUser([process.execPath, join(ROOT, '.ci/single-file.mjs'), file])

@@ -10,7 +10,6 @@ import { compile, ROOT, scratch, start } from '../support/programs.js'
 import { binFolder, RUNBOOKS, runbook } from '../support/runbook.js'
 import { bloatCore } from '../support/small-core.js'
 
-t.setTimeout(300_000)
 const folder = scratch()
 const bin = binFolder(folder)
 const run = (command: readonly string[], env: NodeJS.ProcessEnv = {}) =>

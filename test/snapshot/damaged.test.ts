@@ -16,7 +16,6 @@ import { fakeReport } from '../fakes/fake-session.js'
 import { arenaInspect } from '../support/command.js'
 import { ROOT, scratch } from '../support/programs.js'
 
-t.setTimeout(120_000)
 const folder = scratch()
 const GOLDEN = join(ROOT, 'test/golden/snapshots')
 const good = readFileSync(join(GOLDEN, 'v1.arenas.gz'))

@@ -13,8 +13,6 @@ import { compile, gcore, kernelCore, kernelCores, scratch, start } from '../supp
 import { openCoreSession, writeSnapshot } from '../support/snapshots.js'
 import { waitUntil } from '../support/wait-until.js'
 
-t.setTimeout(300_000)
-
 /** All that `report --format` knows. */
 const FORMATS = ['text', 'json', 'markdown', 'html'] as const
 

@@ -21,7 +21,6 @@ import { compile, ROOT, type Running, scratch, start } from '../support/programs
 import { waitUntil } from '../support/wait-until.js'
 
 // What is no gdbserver is waited for as long as gdb waits.
-t.setTimeout(600_000)
 
 const PAGE = 4096
 const needsServer = { skip: noGdbserver }

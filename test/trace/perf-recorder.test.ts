@@ -15,8 +15,6 @@ import { type Mapper, mapperProgram, startMapper } from '../support/mapper.js'
 import { scratch } from '../support/programs.js'
 import { waitUntil } from '../support/wait-until.js'
 
-t.setTimeout(300_000)
-
 const MIN = 60 * 2 ** 20
 const whyNot = await perfRecorder.whyNot(process.pid)
 const skip = whyNot === null ? false : `perf cannot be used here: ${whyNot}`

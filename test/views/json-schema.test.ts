@@ -14,8 +14,6 @@ import { compile, gcore, ROOT, scratch, start } from '../support/programs.js'
 import { loaderSchema } from '../support/report-schema.js'
 import { waitUntil } from '../support/wait-until.js'
 
-t.setTimeout(300_000)
-
 /** Name of the schema's file, and the type that it is made from. */
 const DOCUMENTS = {
   'report-1': 'Report',

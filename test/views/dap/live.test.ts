@@ -29,7 +29,6 @@ async function runsOn(what: string): Promise<void> {
 }
 
 // On a machine that is busy with all else.
-t.setTimeout(300_000)
 t.teardown(() => running.kill())
 
 // A test that fails lets nothing stand still for the next one.

@@ -20,8 +20,6 @@ const RAW = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u
 const GRAPHEMES = new Intl.Segmenter('en', { granularity: 'grapheme' })
 const folder = scratch()
 
-t.setTimeout(240_000)
-
 /** One string a column of the screen: a wide character is followed by an empty one. */
 function columnsOf(row: string): string[] {
   return [...GRAPHEMES.segment(row)].flatMap(({ segment }) => [
