@@ -9,8 +9,8 @@ const MAP_NORESERVE = 0x4000n
 export const LEAST_HEAP_BYTES = 1 << 20
 /** Results from here on are errors. */
 const FIRST_ERROR = 0xffff_ffff_ffff_f000n
-/** The two samples of one beginning are taken one after the other. */
-const TWIN_MS = 1
+/** The samples of one beginning are taken one after the other; a virtual machine may stand still between them. */
+const TWIN_MS = 1000
 /** A call that has not returned for so long has done so unseen. */
 const SLOT_MS = 5000
 
@@ -33,6 +33,8 @@ interface Begun {
   hasStack: boolean
   /** Its place in the order, for calls that take effect on memory at their beginning. */
   readonly slot: Slot | null
+  /** Samples that perf had lost by then. */
+  readonly lostBefore: number
 }
 
 interface Told {
@@ -55,6 +57,7 @@ export class PerfCalls {
   #knownSinceMs = 0
   #order: Slot[] = []
   #lost = 0
+  #lostInAll = 0
 
   constructor(options: PerfCallsOptions) {
     this.#options = options
@@ -68,8 +71,10 @@ export class PerfCalls {
 
   add(sample: PerfSample): void {
     const { event } = sample
-    if (event === 'lost') this.#lost += Number(sample.value)
-    else if (event === 'sys_enter_munmap') this.#unmap(sample)
+    if (event === 'lost') {
+      this.#lost += Number(sample.value)
+      this.#lostInAll += Number(sample.value)
+    } else if (event === 'sys_enter_munmap') this.#unmap(sample)
     else if (event.startsWith('sys_exit_execve')) this.#executed(sample)
     else if (event === 'sys_exit_brk') this.#movedHeapEnd(sample)
     else if (event === 'sys_exit_mmap' || event === 'sys_exit_mremap') this.#returned(sample)
@@ -97,14 +102,24 @@ export class PerfCalls {
   #begins(call: Begun['call'], sample: PerfSample): void {
     const known = this.#begun.get(sample.tid)
     const isBare = sample.frames.length === 0 && sample.stackPointer === null
-    if (known && isTwin(known, call, sample, isBare)) {
+    const isSeen = known && (isBare ? known.hasBare : known.hasStack)
+    // Where nothing was lost no thread begins again before its return: the same words again are told twice.
+    if (known && isSame(known, call, sample) && (!isSeen || known.lostBefore === this.#lostInAll)) {
       if (isBare) known.hasBare = true
-      else this.#takeStack(known, sample)
+      else if (!isSeen) this.#takeStack(known, sample)
       return
     }
     if (known) this.#unseen(known)
     const slot = call === 'mremap' ? this.#slot(sample) : null
-    const begun: Begun = { call, sample, hasBare: isBare, stack: null, hasStack: false, slot }
+    const begun: Begun = {
+      call,
+      sample,
+      hasBare: isBare,
+      stack: null,
+      hasStack: false,
+      slot,
+      lostBefore: this.#lostInAll,
+    }
     if (!isBare) this.#takeStack(begun, sample)
     this.#begun.set(sample.tid, begun)
   }
@@ -190,7 +205,15 @@ export class PerfCalls {
     if (bytes < this.#options.minimumBytes) return
     const { stack = null } = begun?.call === 'brk' ? begun : {}
     if (begun === undefined && now >= this.brkStacksFrom) this.#lost--
-    const bare: Begun = { call: 'brk', sample, hasBare: true, hasStack: true, stack, slot: null }
+    const bare: Begun = {
+      call: 'brk',
+      sample,
+      hasBare: true,
+      hasStack: true,
+      stack,
+      slot: null,
+      lostBefore: 0,
+    }
     this.#put(this.#map(bare, sample, before, bytes), false)
   }
 
@@ -262,8 +285,7 @@ export class PerfCalls {
   }
 }
 
-function isTwin(known: Begun, call: Begun['call'], sample: PerfSample, isBare: boolean): boolean {
+function isSame(known: Begun, call: Begun['call'], sample: PerfSample): boolean {
   if (known.call !== call || sample.atMs - known.sample.atMs > TWIN_MS) return false
-  if (isBare ? known.hasBare : known.hasStack) return false
   return [...sample.fields].every(([name, value]) => known.sample.fields.get(name) === value)
 }

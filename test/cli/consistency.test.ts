@@ -11,6 +11,7 @@ import { arenaInspect } from '../support/command.js'
 import { statusOfThreads } from '../support/control-page.js'
 import { longestGap } from '../support/heartbeat.js'
 import { compile, ROOT, type Running, scratch, start } from '../support/programs.js'
+import { waitUntil } from '../support/wait-until.js'
 
 const folder = scratch()
 const run = promisify(execFile)
@@ -223,17 +224,19 @@ t.test('whatever happens to us, it runs on', async (t) => {
     })
     // Now and then at any time, else as soon as it stands still.
     if (round % 4 === 0) await sleep(30 * round)
-    else await until(() => isTraced(busy.pid) || child.exitCode !== null)
+    else await waitUntil('it is held', () => isTraced(busy.pid) || child.exitCode !== null)
     if (isTraced(busy.pid)) heldWhenKilled++
     await killed(child)
-    await until(() => !isTraced(busy.pid))
-    await until(() => statusOfThreads(busy.pid, 'State').every((state) => !/ [tT] /.test(state)))
+    await waitUntil('it is let go', () => !isTraced(busy.pid))
+    await waitUntil('no thread stands still', () =>
+      statusOfThreads(busy.pid, 'State').every((state) => !/ [tT] /.test(state)),
+    )
     const before = board.rows()
-    await until(() => board.rows().some((row, i) => row.calls > before[i]!.calls))
+    await waitUntil('a thread allocates', () => board.rows().some((row, i) => row.calls > before[i]!.calls))
   }
   // Nice as they are, it takes a while until each has had its turn.
   const before = board.rows()
-  await until(() => board.rows().every((row, i) => row.calls > before[i]!.calls))
+  await waitUntil('all threads allocate', () => board.rows().every((row, i) => row.calls > before[i]!.calls))
   t.ok(
     heldWhenKilled > 0,
     `${heldWhenKilled} of 20 kills came while it stood still, and it ran on after each`,
@@ -250,7 +253,7 @@ t.test('what cannot be stopped', async (t) => {
   const tracer = spawn('gdb', ['-nx', '-q', '-batch', '-p', pid, '-ex', 'shell sleep 60'], {
     stdio: 'ignore',
   })
-  await until(() => isTraced(target.pid))
+  await waitUntil('gdb has it', () => isTraced(target.pid))
   const traced = await arenaInspect(['report', '--pid', pid, '--stop'])
   t.equal(traced.code, 1)
   t.match(traced.stderr, /may not be stopped \(EPERM\): another process traces it/)
@@ -273,12 +276,5 @@ async function killed(child: ChildProcess): Promise<void> {
     const ended = new Promise((resolve) => child.once('exit', resolve))
     child.kill('SIGKILL')
     await ended
-  }
-}
-
-async function until(done: () => boolean): Promise<void> {
-  for (let tried = 0; !done(); tried++) {
-    if (tried > 30_000) throw new Error('it never came true')
-    await sleep(1)
   }
 }

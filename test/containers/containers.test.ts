@@ -135,14 +135,7 @@ for (const recorder of ['perf', 'gdb'] as const) {
     ])
     await waitUntil('it watches', () => child.exitCode !== null || stderr().includes('watching process'))
     process.kill(pid, 'SIGUSR1')
-    let maps = ''
-    await waitUntil('its arenas are there, and it maps no more', () => {
-      const before = maps
-      maps = readFileSync(`/proc/${pid}/maps`, 'utf8')
-      return openLive(pid).threads().length === 4 && maps === before
-    })
-    // Whatever it does in its last call of malloc.
-    await new Promise((resolve) => setTimeout(resolve, 500))
+    await waitUntil('it has done its work', () => made.running.printed().includes('mmapCalls'))
     child.kill('SIGINT')
     const { stdout, code } = await ended
     t.equal(code, 130, stderr())
@@ -163,7 +156,7 @@ for (const recorder of ['perf', 'gdb'] as const) {
 
 /** In a PID namespace of its own: a mapper, and arena-inspect that traces it; each line of stdin goes one step on. */
 const TRACE_INSIDE = `
-"$1" arenas 3 100 > /dev/null & mapper=$!
+"$1" arenas 3 100 > "$5" & mapper=$!
 env -u NODE_OPTIONS "$2" "$3" trace --pid $mapper --recorder "$4" --format json & trace=$!
 read -r line; kill -USR1 $mapper
 read -r line; kill -INT $trace; wait $trace; code=$?
@@ -177,7 +170,8 @@ for (const recorder of ['perf', 'gdb'] as const) {
       t.pass(recorder, { skip: `cannot be used here: ${whyNot ?? 'needs root'}` })
       return
     }
-    const words = [mapperProgram(), process.execPath, join(ROOT, 'dist/cli.js'), recorder]
+    const printed = join(scratch(), 'printed')
+    const words = [mapperProgram(), process.execPath, join(ROOT, 'dist/cli.js'), recorder, printed]
     const child = spawn(
       'unshare',
       [
@@ -203,7 +197,7 @@ for (const recorder of ['perf', 'gdb'] as const) {
     await waitUntil('it watches', () => child.exitCode !== null || said.stderr.includes('watching process'))
     t.match(said.stderr, /watching process \d;/, 'a number of the namespace')
     child.stdin.write('\n')
-    await new Promise((resolve) => setTimeout(resolve, 2000))
+    await waitUntil('it has done its work', () => readFileSync(printed, 'utf8').includes('mmapCalls'))
     child.stdin.write('\n')
     t.equal(await ended, 130, said.stderr)
     const { births, lostEvents } = JSON.parse(said.stdout) as Trace

@@ -7,9 +7,10 @@ import { parseTaskStatus, refusalOf, type TaskStatus } from '../../src/control/g
 import { wayOf } from '../../src/control/limit.js'
 import { layoutOfVersion, minorVersion } from '../../src/malloc/layout.js'
 import { arenaInspect, type Ended } from '../support/command.js'
-import { controlPage, descriptors, statusOfThreads, until } from '../support/control-page.js'
+import { controlPage, descriptors, statusOfThreads } from '../support/control-page.js'
 import { endWithUs } from '../support/end-with-us.js'
 import { compile, scratch } from '../support/programs.js'
+import { waitUntil } from '../support/wait-until.js'
 
 interface Target {
   readonly pid: number
@@ -176,7 +177,7 @@ t.test('one thread', async (t) => {
   await json(t, 'trim', single)
   await json(t, 'limit', single, '--arena-max', '2')
   const beats = controlPage(single.page).beats
-  await until('it goes on', () => controlPage(single.page).beats > beats + 3)
+  await waitUntil('it goes on', () => controlPage(single.page).beats > beats + 3)
   t.equal(controlPage(single.page).interrupted, 0, 'no sleep of it ended early')
   t.same(statusOfThreads(single.pid, 'SigBlk'), [`${single.pid} 0000000000000000`])
   single.end()
@@ -199,7 +200,7 @@ for (const [mode, before, after] of [
     t.match(stats.mallocStats.text, /^Arena 0:/)
     t.equal(readFileSync(odd.errors, 'utf8'), before, 'not a byte went out')
     process.kill(odd.pid, 'SIGUSR1')
-    await until('it writes', () => readFileSync(odd.errors, 'utf8') !== before)
+    await waitUntil('it writes', () => readFileSync(odd.errors, 'utf8') !== before)
     t.equal(readFileSync(odd.errors, 'utf8'), after, 'what it writes later is whole')
     odd.end()
   })
@@ -220,7 +221,9 @@ t.test('a static program, with its symbols and stripped', async (t) => {
 t.test('refused: stopped, traced, a lock held, inside malloc', async (t) => {
   const some = await target('arenas', '2')
   process.kill(some.pid, 'SIGSTOP')
-  await until('it stopped', () => statusOfThreads(some.pid, 'State').every((state) => state.includes('T (')))
+  await waitUntil('it stopped', () =>
+    statusOfThreads(some.pid, 'State').every((state) => state.includes('T (')),
+  )
   await refuses(t, some, /is stopped \(SIGSTOP, Ctrl-Z\); let it go on/)
   t.ok(
     statusOfThreads(some.pid, 'State').every((state) => state.includes('T (')),
@@ -228,7 +231,9 @@ t.test('refused: stopped, traced, a lock held, inside malloc', async (t) => {
   )
   process.kill(some.pid, 'SIGCONT')
   const tracer = spawn('gdb', ['-nx', '-q', '-p', String(some.pid)], { stdio: ['pipe', 'ignore', 'ignore'] })
-  await until('gdb has it', () => statusOfThreads(some.pid, 'TracerPid').every((one) => !one.endsWith(' 0')))
+  await waitUntil('gdb has it', () =>
+    statusOfThreads(some.pid, 'TracerPid').every((one) => !one.endsWith(' 0')),
+  )
   await refuses(t, some, /is traced by \d+ \(gdb\) already; end that debugger/)
   tracer.stdin.end('detach\nquit\n')
   await new Promise((resolve) => tracer.once('exit', resolve))
@@ -249,7 +254,7 @@ t.test('refused: stopped, traced, a lock held, inside malloc', async (t) => {
   const inside = await target('inside')
   await refuses(t, inside, /nothing was called .* inside malloc.*takes no locks/, 'trim', 'stats')
   process.kill(inside.pid, 'SIGUSR1')
-  await until('it sleeps', () => statusOfThreads(inside.pid, 'State')[0]!.includes('S ('))
+  await waitUntil('it sleeps', () => statusOfThreads(inside.pid, 'State')[0]!.includes('S ('))
   await json(t, 'trim', inside)
   inside.end()
 })
@@ -308,7 +313,7 @@ t.test('interrupted: everything is put back, and the exit code says so', async (
     { stdio: 'ignore' },
   )
   const ended = new Promise((resolve) => tool.once('exit', (code) => resolve(code)))
-  await until(
+  await waitUntil(
     'attached',
     () => statusOfThreads(many.pid, 'TracerPid').some((one) => !one.endsWith(' 0')),
     60_000,
@@ -316,9 +321,9 @@ t.test('interrupted: everything is put back, and the exit code says so', async (
   tool.kill('SIGINT')
   const code = await ended
   t.ok(code === 130 || code === 0, `exit code ${code}`)
-  await until('let go', () => statusOfThreads(many.pid, 'TracerPid').every((one) => one.endsWith(' 0')))
+  await waitUntil('let go', () => statusOfThreads(many.pid, 'TracerPid').every((one) => one.endsWith(' 0')))
   const { beats } = controlPage(many.page)
-  await until('it goes on', () => controlPage(many.page).beats > beats + 20)
+  await waitUntil('it goes on', () => controlPage(many.page).beats > beats + 20)
   t.equal(controlPage(many.page).damage, 0)
   t.same(descriptors(many.pid), fds)
   many.end()

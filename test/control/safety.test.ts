@@ -17,10 +17,10 @@ import {
   openControlled,
   statusOfThreads,
   tracerOf,
-  until,
 } from '../support/control-page.js'
 import { endWithUs } from '../support/end-with-us.js'
 import { compile, ROOT, scratch } from '../support/programs.js'
+import { waitUntil } from '../support/wait-until.js'
 
 // 200 of each prove it; so few are for every day.
 const ROUNDS = Number(process.env.ARENA_INSPECT_SAFETY_ROUNDS ?? 16)
@@ -58,14 +58,14 @@ async function churning(): Promise<Churning> {
 async function stillRight(target: Churning, name: string): Promise<string[]> {
   const before = target.page()
   const linesBefore = target.lines()
-  await until(`${name}: it goes on`, () => {
+  await waitUntil(`${name}: it goes on`, () => {
     const now = target.page()
     return now.beats > before.beats + 20 && now.operations > before.operations
   })
-  await until(`${name}: stderr goes on`, () => target.lines() > linesBefore)
+  await waitUntil(`${name}: stderr goes on`, () => target.lines() > linesBefore)
   const wrong: string[] = []
   if (target.page().damage !== 0) wrong.push(`${name}: ${target.page().damage} bytes of its blocks changed`)
-  await until(`${name}: every signal came`, () => target.page().received >= target.page().sent - 1)
+  await waitUntil(`${name}: every signal came`, () => target.page().received >= target.page().sent - 1)
   return wrong
 }
 
@@ -95,7 +95,7 @@ t.test(`${ROUNDS} rounds of trim, limit, stats and verify`, async (t) => {
   t.equal(counts.done + counts.refused, ROUNDS)
   t.ok(counts.done >= ROUNDS * 0.9, 'a lock that is held is a matter of another moment')
   t.same(descriptors(target.pid), fds, 'its file descriptors are as before')
-  await until('signal masks are as before', () => !blocksSignals(target.pid))
+  await waitUntil('signal masks are as before', () => !blocksSignals(target.pid))
   await opened.close()
 })
 
@@ -140,7 +140,7 @@ t.test(`${ROUNDS} times killed at any moment`, async (t) => {
   for (let round = 0; round < ROUNDS; round++) {
     seen[await killOnce(t, target.pid, round)]++
     wrong.push(...(await stillRight(target, `kill ${round}`)))
-    await until(`kill ${round}: signal masks are as before`, () => !blocksSignals(target.pid))
+    await waitUntil(`kill ${round}: signal masks are as before`, () => !blocksSignals(target.pid))
   }
   t.comment(`killed ${JSON.stringify(seen)}`)
   t.same(wrong, [], 'it is right after each')
@@ -173,7 +173,7 @@ async function killOnce(t: Test, pid: number, round: number): Promise<'before' |
   const wasOver = over
   tool.kill('SIGKILL')
   await ended
-  await until('gdb has let it go', () => tracerOf(pid) === 0, 60_000)
+  await waitUntil('gdb has let it go', () => tracerOf(pid) === 0)
   t.comment(`round ${round}: ${attached ? 'attached' : wasOver ? 'after' : 'before'}`)
   return attached ? 'attached' : wasOver ? 'after' : 'before'
 }

@@ -5,6 +5,7 @@ import t from 'tap'
 import type { Diff } from '../../src/diff/diff.js'
 import { arenaInspect } from '../support/command.js'
 import { compile, gcore, type Running, scratch, start } from '../support/programs.js'
+import { waitUntil } from '../support/wait-until.js'
 
 const folder = scratch()
 
@@ -31,14 +32,6 @@ function linesOf(running: Running): string[] {
   return lines
 }
 
-async function until(check: () => boolean): Promise<void> {
-  const end = Date.now() + 60_000
-  while (!check()) {
-    if (Date.now() > end) throw new Error('it never came')
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-}
-
 t.test('two cores of a program that holds ever more', async (t) => {
   // 4096-byte blocks, chunks of 4112 bytes; its lines say how many it holds.
   const running = await start(compile('test/programs/grower.c'), ['live', '2000000'])
@@ -46,11 +39,11 @@ t.test('two cores of a program that holds ever more', async (t) => {
   const lines = linesOf(running)
   const steps = () => Number(lines.at(-1)?.split(' ')[3] ?? 0)
   const coreAt = async (least: number, name: string) => {
-    await until(() => steps() >= least)
+    await waitUntil('it grew', () => steps() >= least)
     const before = steps()
     const core = gcore(running.pid, join(folder, name))
     const known = lines.length
-    await until(() => lines.length > known + 1)
+    await waitUntil('it said more', () => lines.length > known + 1)
     return { core, before, after: steps() }
   }
   const first = await coreAt(10, 'core.1')
@@ -87,7 +80,7 @@ t.test('snapshots, a live process, and a saved report', async (t) => {
   const side = `pid:${running.pid}`
   const step = async (count: number) => {
     running.child.kill('SIGUSR1')
-    await until(() => lines.includes(`step ${count}`))
+    await waitUntil(`step ${count}`, () => lines.includes(`step ${count}`))
   }
   const snapshot = async (name: string) => {
     const file = join(folder, name)

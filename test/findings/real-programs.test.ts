@@ -150,7 +150,7 @@ async function client(path: string): Promise<{ answers(): number; end(): void }>
 
 /** The socket is there before anybody listens. */
 async function connected(path: string): Promise<Socket> {
-  for (const until = Date.now() + 60_000; ; ) {
+  for (const until = Date.now() + 180_000; ; ) {
     const connection = createConnection(path)
     try {
       await once(connection, 'connect')

@@ -6,6 +6,7 @@ import * as mi from '../../src/mi/commands.js'
 import { GdbSession, type GdbSessionOptions, type TranscriptDirection } from '../../src/mi/gdb-session.js'
 import { MiError, type MiErrorKind } from '../../src/mi/mi-error.js'
 import { ROOT, scratch } from '../support/programs.js'
+import { waitUntil } from '../support/wait-until.js'
 
 async function failure(promise: Promise<unknown>): Promise<MiError> {
   try {
@@ -28,11 +29,6 @@ async function fails(t: Test, promise: Promise<unknown>, kind: MiErrorKind, mess
 function isRunning(pid: number): boolean {
   if (!existsSync(`/proc/${pid}/stat`)) return false
   return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
-}
-
-async function gone(pid: number): Promise<boolean> {
-  for (let i = 0; i < 100 && isRunning(pid); i++) await new Promise((resolve) => setTimeout(resolve, 50))
-  return !isRunning(pid)
 }
 
 const FOLDER = scratch()
@@ -70,7 +66,7 @@ t.test('starts, answers, closes', async (t) => {
   const { pid } = session
   await session.close()
   await session.close()
-  t.ok(await gone(pid))
+  await waitUntil('gdb is gone', () => !isRunning(pid))
   await fails(t, session.console('echo'), 'closed', /closed/)
 })
 
@@ -130,7 +126,7 @@ t.test('a gdb that does not heed the interrupt is ended', async (t) => {
   const next = session.console('output 7')
   await fails(t, slow, 'timeout', /200 ms/)
   t.ok((await failure(next)) instanceof MiError)
-  t.ok(await gone(session.pid))
+  await waitUntil('gdb is gone', () => !isRunning(session.pid))
 })
 
 t.test('gdb’s death rejects all that is pending', async (t) => {
@@ -148,7 +144,7 @@ t.test('close() ends a busy gdb and its command', async (t) => {
   await new Promise((resolve) => setTimeout(resolve, 100))
   await session.close()
   t.equal((await busy).kind, 'closed')
-  t.ok(await gone(session.pid))
+  await waitUntil('gdb is gone', () => !isRunning(session.pid))
 })
 
 t.test('no gdb, and programs that are not gdb', async (t) => {
@@ -242,6 +238,6 @@ t.test('no gdb stays behind when its owner ends', async (t) => {
     })
     await new Promise((resolve) => child.once('close', resolve))
     t.match(text, /^\d+\n$/, `owner: ${end || 'runs to its end without close()'}`)
-    t.ok(await gone(Number(text)), 'gdb is gone')
+    await waitUntil('gdb is gone', () => !isRunning(Number(text)))
   }
 })

@@ -33,6 +33,8 @@ export interface ContainerRoot {
 /** A running program, by its number here. */
 export interface Contained {
   readonly pid: number
+  /** What it printed so far. */
+  printed(): string
   end(): Promise<void>
 }
 
@@ -104,13 +106,18 @@ export async function startIn(
   )
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   endWithUs(child)
+  let printed = ''
   await new Promise<void>((resolve, reject) => {
-    child.stdout.once('data', () => resolve())
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      printed += text
+      if (text.includes('\n')) resolve()
+    })
     child.once('exit', (code, signal) => reject(new Error(`${command[0]} ended early: ${code ?? signal}`)))
   })
   const children = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8')
   return {
     pid: Number(children.trim().split(' ')[0]),
+    printed: () => printed,
     async end() {
       child.kill('SIGKILL')
       await ended

@@ -70,12 +70,3 @@ export async function openControlled(pid: number): Promise<Opened> {
   }
   return { target, symbols, malloc, close }
 }
-
-/** Waits until `holds`; throws after `limitMs`. */
-export async function until(what: string, holds: () => boolean, limitMs = 20_000): Promise<void> {
-  const end = performance.now() + limitMs
-  while (!holds()) {
-    if (performance.now() > end) throw new Error(`still not: ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 2))
-  }
-}

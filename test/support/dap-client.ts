@@ -9,7 +9,7 @@ import { endWithUs } from './end-with-us.js'
 import { ROOT } from './programs.js'
 
 const CLI = join(ROOT, 'dist/cli.js')
-const DEADLINE_MS = 60_000
+const DEADLINE_MS = 180_000
 
 type Message = P.Request | P.Response | P.Event
 

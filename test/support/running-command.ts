@@ -7,7 +7,7 @@ import { endWithUs } from './end-with-us.js'
 import { ROOT } from './programs.js'
 
 const CLI = join(ROOT, 'dist/cli.js')
-const DEADLINE_MS = 60_000
+const DEADLINE_MS = 180_000
 
 /** A run of `arena-inspect` that the test talks to; killed when the test process ends. */
 export class RunningCommand {

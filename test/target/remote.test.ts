@@ -20,8 +20,6 @@ import { longestGap } from '../support/heartbeat.js'
 import { compile, ROOT, type Running, scratch, start } from '../support/programs.js'
 import { waitUntil } from '../support/wait-until.js'
 
-// What is no gdbserver is waited for as long as gdb waits.
-
 const PAGE = 4096
 const needsServer = { skip: noGdbserver }
 
@@ -35,7 +33,7 @@ function stateOf(pid: number): { state: string; tracer: string } {
 }
 
 /** Resolves when nobody traces the process and it does not stand still; false when that did not come. */
-async function runsOn(pid: number, withinMs = 30_000): Promise<boolean> {
+async function runsOn(pid: number, withinMs = 120_000): Promise<boolean> {
   for (const end = performance.now() + withinMs; performance.now() < end; ) {
     const { state, tracer } = stateOf(pid)
     if (tracer === '0' && state !== 'T' && state !== 't') return true
@@ -258,45 +256,38 @@ async function bloat(arenas: string, mib = '4'): Promise<{ out: string; running:
 
 const scratchFolders = () => readdirSync(tmpdir()).filter((name) => name.startsWith('arena-inspect-gdb-'))
 
-t.test(
-  'the target lives on when we are killed in the middle',
-  { ...needsServer, timeout: 280_000 },
-  async (t) => {
-    const { out, running } = await bloat('8', '8')
-    for (const afterMs of [150, 400, 700, 1100, 1600, 2400]) {
-      const before = new Set(scratchFolders())
-      const server = await gdbserver(['--attach'], [String(running.pid)])
-      const { child, ended } = startArenaInspect(['report', '--gdb-remote', server.where])
-      // Killed at many moments: before, during and after the connection.
-      let wasStill = 0
-      const until = performance.now() + afterMs
-      while (performance.now() < until) {
-        if (stateOf(running.pid).state === 't') wasStill++
-        await new Promise((resolve) => setTimeout(resolve, 10))
-      }
-      child.kill('SIGKILL')
-      await ended
-      const connected = /Remote debugging from/.test(server.said())
-      // gdbserver stops it before anybody connects, and nobody but gdbserver can let it go then.
-      if (!connected) await server.end()
-      t.ok(
-        await runsOn(running.pid),
-        `killed after ${afterMs} ms (connected: ${connected}, stood still: ${wasStill > 0})`,
-      )
-      const { beats } = await longestGap(
-        `${out}.hb`,
-        () => new Promise((resolve) => setTimeout(resolve, 200)),
-      )
-      t.ok(beats > 0, 'the heart beats')
-      if (!connected) continue
-      await server.end()
-      await waitUntil('no folder with pipes stays', () =>
-        scratchFolders().every((name) => before.has(name) || !existsSync(join(tmpdir(), name, 'requests'))),
-      )
+t.test('the target lives on when we are killed in the middle', needsServer, async (t) => {
+  const { out, running } = await bloat('8', '8')
+  for (const afterMs of [150, 400, 700, 1100, 1600, 2400]) {
+    const before = new Set(scratchFolders())
+    const server = await gdbserver(['--attach'], [String(running.pid)])
+    const { child, ended } = startArenaInspect(['report', '--gdb-remote', server.where])
+    // Killed at many moments: before, during and after the connection.
+    let wasStill = 0
+    const until = performance.now() + afterMs
+    while (performance.now() < until) {
+      if (stateOf(running.pid).state === 't') wasStill++
+      await new Promise((resolve) => setTimeout(resolve, 10))
     }
-    await running.kill()
-  },
-)
+    child.kill('SIGKILL')
+    await ended
+    const connected = /Remote debugging from/.test(server.said())
+    // gdbserver stops it before anybody connects, and nobody but gdbserver can let it go then.
+    if (!connected) await server.end()
+    t.ok(
+      await runsOn(running.pid),
+      `killed after ${afterMs} ms (connected: ${connected}, stood still: ${wasStill > 0})`,
+    )
+    const { beats } = await longestGap(`${out}.hb`, () => new Promise((resolve) => setTimeout(resolve, 200)))
+    t.ok(beats > 0, 'the heart beats')
+    if (!connected) continue
+    await server.end()
+    await waitUntil('no folder with pipes stays', () =>
+      scratchFolders().every((name) => before.has(name) || !existsSync(join(tmpdir(), name, 'requests'))),
+    )
+  }
+  await running.kill()
+})
 
 t.test('gdbserver is killed in the middle', needsServer, async (t) => {
   const { running } = await bloat('8', '30')
@@ -340,7 +331,7 @@ const packet = (text: string) =>
   `$${text}#${([...text].reduce((sum, c) => sum + c.charCodeAt(0), 0) & 255).toString(16).padStart(2, '0')}`
 
 // Side by side: some are waited for as long as gdb waits.
-t.test('what is no gdbserver', { timeout: 200_000 }, async (t) => {
+t.test('what is no gdbserver', async (t) => {
   const stubs: [string, () => Buffer | string | null][] = [
     ['a web server', () => 'HTTP/1.1 400 Bad Request\r\n\r\n'],
     ['noise', () => Buffer.from(Array.from({ length: 4096 }, (_, i) => (i * 7919) & 255))],

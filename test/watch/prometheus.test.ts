@@ -10,7 +10,7 @@ import { endWithUs } from '../support/end-with-us.js'
 import { compile, scratch, start } from '../support/programs.js'
 import { RunningCommand } from '../support/running-command.js'
 
-const DEADLINE_MS = 60_000
+const DEADLINE_MS = 180_000
 const folder = scratch()
 
 const noPrometheus =

@@ -98,13 +98,13 @@ t.test('a question to gdb is cancelled without waiting for gdb', async (t) => {
   const client = await opened()
   await scopesOf(client)
   const slow = client.send('evaluate', {
-    expression: '-exec python import time; time.sleep(4)',
+    expression: '-exec python import time; time.sleep(60)',
     context: 'repl',
   })
   const began = performance.now()
   await client.expect('cancel', { requestId: slow })
   t.match(await client.response(slow), { success: false, message: 'cancelled' })
-  t.ok(performance.now() - began < 3500, 'answered while gdb was busy')
+  t.ok(performance.now() - began < 30_000, 'answered while gdb was busy')
   await client.expectDisconnect()
 })
 
@@ -189,7 +189,7 @@ t.test('a browser that is made to send a message to the port is cut off', async 
   })
   const body = `\r\n\r\nContent-Length: ${json.length}\r\n\r\n${json}`
   client.raw(`POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: ${body.length}\r\n\r\n${body}`)
-  const end = Date.now() + 30_000
+  const end = Date.now() + 180_000
   while (!client.isClosed && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 10))
   t.ok(client.isClosed)
   t.notOk(
