@@ -5,7 +5,7 @@ import { GdbSession } from '../mi/gdb-session.js'
 import { MiError } from '../mi/mi-error.js'
 import { missingGdb } from '../mi/missing-gdb.js'
 import { isNodeError } from '../target/elf/node-error.js'
-import { scriptPath } from '../target/gdb/script-path.js'
+import { scriptArguments } from '../target/gdb/script-path.js'
 import { StagedFiles } from '../target/gdb/staged-files.js'
 import { copyVdso, type VdsoFile } from '../target/gdb/vdso-file.js'
 import { readTextOrNull } from '../target/live/proc-file.js'
@@ -142,15 +142,11 @@ class GdbRecording implements Recording {
   }
 
   async #startGdb(): Promise<GdbSession> {
-    const scripts = SCRIPTS.map((name) => scriptPath(name)).filter((path) => path !== null)
-    if (scripts.length < SCRIPTS.length) {
-      throw new TargetError('gdb-scripts of this package are missing', 'install it again')
-    }
     const { gdbPath } = this.#options
     const session = await GdbSession.start({
       ...(gdbPath === undefined ? {} : { gdbPath }),
       spared: true,
-      args: scripts.flatMap((path) => ['-x', path]),
+      args: scriptArguments(SCRIPTS),
     })
     if ((await listFeatures(session)).includes('python')) return session
     await session.close()

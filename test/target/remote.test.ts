@@ -412,7 +412,11 @@ t.test('gdb is asked to serve pipes whose maker is gone: it ends, and takes them
   const folder = mkdtempSync(join(scratch(), 'pipes-'))
   execFileSync('mkfifo', [join(folder, 'requests'), join(folder, 'answers')])
   const command = `arena-inspect-remote ${folder} 127.0.0.1:1 5 0`
-  const args = ['-nx', '-batch', '-x', join(ROOT, 'gdb-scripts/arena_inspect_remote.py'), '-ex', command]
+  const scripts = ['stub', 'remote'].flatMap((name) => [
+    '-x',
+    join(ROOT, `gdb-scripts/arena_inspect_${name}.py`),
+  ])
+  const args = ['-nx', '-batch', ...scripts, '-ex', command]
   const { status, signal } = spawnSync('gdb', args, { encoding: 'utf8', timeout: 60_000 })
   t.same({ status, signal }, { status: 0, signal: null })
   t.notOk(existsSync(folder))

@@ -29,10 +29,13 @@ t.test('a live process: the verdict first, then the figures of the JSON report',
   const program = compile('examples/programs/arena-bloat.c')
   const running = await start(program, ['24', '6', '1', 'log:16:4096', join(folder, 'out')], { cwd: folder })
   const pid = String(running.pid)
-  const { stdout, code, stderr } = await arenaInspect(['report', '--pid', pid, '--format', 'markdown'])
-  t.equal(code, 0, stderr)
-  const report = JSON.parse((await arenaInspect(['report', '--pid', pid, '--json'])).stdout) as Report
+  // One look in both formats: what shares pages with it comes and goes.
+  const look = join(folder, 'look.snapshot')
+  t.match(await arenaInspect(['snapshot', '--pid', pid, '-o', look]), { code: 0 })
   await running.kill()
+  const { stdout, code, stderr } = await arenaInspect(['report', look, '--format', 'markdown'])
+  t.equal(code, 0, stderr)
+  const report = JSON.parse((await arenaInspect(['report', look, '--json'])).stdout) as Report
   const [verdict, todo, about] = stdout.split('\n')
   t.match(verdict, /^\*\*(CRITICAL|WARNING|INFO): /)
   t.match(todo, /^Do: /)

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { Finding } from '../../src/findings/finding.js'
 import type { Sample } from '../../src/watch/sample.js'
+import { LEAST_VALUES } from '../../src/watch/steady.js'
 import type { WatchSummary } from '../../src/watch/summary.js'
 import { closeChromium, noChromium, openInChromium } from '../support/chromium.js'
 import { arenaInspect } from '../support/command.js'
@@ -16,6 +17,7 @@ import { evidence } from './samples.js'
 
 /** libc's own small chunks, which the program does not count: its output buffer, pthread's. */
 const SLACK_BYTES = 16_384
+const IN_USE = "bytes in use in malloc's arenas"
 const folder = scratch()
 const grower = compile('test/programs/grower.c')
 t.teardown(closeChromium)
@@ -99,7 +101,8 @@ t.test('findings and figures are those of the program', async (t) => {
     return { ...run, ...parse(run.stdout), said: target.said }
   }
   const [live, retain, arenas, sawtooth] = await Promise.all([
-    watchIt(['live', '4000000']),
+    // A block each 125 ms: reads find it at rest.
+    watchIt(['live', '4000000', '500000']),
     watchIt(['retain', '4000000'], ['--fail-on', 'warning', '-o', join(folder, 'retain.html')]),
     watchIt(['arenas', '600', '40'], ['-o', join(folder, 'arenas.json')]),
     watchIt(['sawtooth', '30000000', '1700'], ['--fail-on', 'info']),
@@ -109,11 +112,13 @@ t.test('findings and figures are those of the program', async (t) => {
     t.equal(live.code, 0)
     t.same(rules(live.summary.findings), ['steady-growth'])
     const [finding] = live.summary.findings
-    const told = evidence(finding!, "bytes in use in malloc's arenas, growth an hour")
+    // On a starved machine too many reads meet an arena that moves: RSS, which is always known, grows alike.
+    const isKnown = live.samples.filter(({ inUseBytes }) => inUseBytes !== null).length >= LEAST_VALUES
+    const what = finding!.title.includes('RSS') && !isKnown ? 'resident memory (RSS)' : IN_USE
+    const told = evidence(finding!, `${what}, growth an hour`)
     const [from, to] = [live.said[0]!, live.said.at(-1)!]
     const rate = ((to.inUseBytes - from.inUseBytes) / (to.ownMs - from.ownMs)) * 3_600_000
     t.ok(Math.abs(told / rate - 1) < 0.1, `${told} bytes an hour, by the program ${rate}`)
-    // Where most reads met a moving arena, RSS is what had enough known values first.
     t.match(
       live.stderr,
       /^arena-inspect: (critical|warning|info): (bytes in use in malloc's arenas|resident memory \(RSS\)) grows? steadily/m,
@@ -245,7 +250,7 @@ t.test('signals', async (t) => {
       'signal',
       'the file is written',
     )
-    t.equal(stateOf(target.pid), 'S', 'the target runs on')
+    t.match(stateOf(target.pid), /^[RSD]$/, 'the target runs on')
   }
   await target.kill()
 })

@@ -8,13 +8,14 @@ import { cliQuote } from '../../../mi/quote.js'
 import { TargetError } from '../../target.js'
 import type { GdbOptions } from '../gdb-options.js'
 import { ScratchFolder } from '../scratch-folder.js'
-import { scriptPath } from '../script-path.js'
+import { scriptArguments } from '../script-path.js'
 import { type Endpoint, endpointForGdb, endpointText } from './endpoint.js'
 import { PipePair } from './pipe-pair.js'
 import { type Complaint, connectError, lostError } from './remote-errors.js'
 
 /** For one packet, and gdb repeats some. */
 const PACKET_SECONDS = 5
+const SCRIPTS = ['arena_inspect_stub.py', 'arena_inspect_remote.py'] as const
 const CONNECT_MS = 30_000
 const ANSWER_MS = 30_000
 const LEAVE_MS = 5000
@@ -69,9 +70,7 @@ export class RemoteGdb {
     pid: number | null,
     options: GdbOptions,
   ): Promise<{ gdb: RemoteGdb; facts: StubFacts }> {
-    const script = scriptPath('arena_inspect_remote.py')
-    if (script === null) throw new TargetError('gdb-scripts of this package are missing', 'install it again')
-    const session = await GdbSession.start({ ...options, args: ['-x', script], spared: true })
+    const session = await GdbSession.start({ ...options, args: scriptArguments(SCRIPTS), spared: true })
     const folder = new ScratchFolder()
     let gdb: RemoteGdb | null = null
     try {
