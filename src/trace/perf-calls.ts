@@ -205,16 +205,7 @@ export class PerfCalls {
     if (bytes < this.#options.minimumBytes) return
     const { stack = null } = begun?.call === 'brk' ? begun : {}
     if (begun === undefined && now >= this.brkStacksFrom) this.#lost--
-    const bare: Begun = {
-      call: 'brk',
-      sample,
-      hasBare: true,
-      hasStack: true,
-      stack,
-      slot: null,
-      lostBefore: 0,
-    }
-    this.#put(this.#map(bare, sample, before, bytes), false)
+    this.#put(this.#map({ call: 'brk', stack }, sample, before, bytes), false)
   }
 
   #unmap(sample: PerfSample): void {
@@ -240,17 +231,22 @@ export class PerfCalls {
     if (!hasStack) this.#lost--
   }
 
-  #map(begun: Begun, sample: PerfSample, at: bigint | null, bytes: number): MapEvent {
+  #map(
+    { call, stack }: Pick<Begun, 'call' | 'stack'>,
+    sample: PerfSample,
+    at: bigint | null,
+    bytes: number,
+  ): MapEvent {
     return {
       kind: 'map',
-      call: begun.call,
+      call,
       atMs: this.#ms(sample),
       tid: sample.tid,
       threadName: sample.threadName,
       address: at === null ? null : address(at),
       bytes,
       mallocBirth: null,
-      stack: begun.stack,
+      stack,
     }
   }
 

@@ -8,6 +8,7 @@ import type { Report } from '../../src/report/report.js'
 import { openSession } from '../../src/session/open-session.js'
 import { packageFiles } from '../support/debian-packages.js'
 import { type Running, scratch, start } from '../support/programs.js'
+import { DEADLINE_MS } from '../support/wait-until.js'
 
 /** RSS and pages are read one after the other, and the process goes on between them: so many looks at most. */
 const MOST_LOOKS = 10
@@ -150,7 +151,7 @@ async function client(path: string): Promise<{ answers(): number; end(): void }>
 
 /** The socket is there before anybody listens. */
 async function connected(path: string): Promise<Socket> {
-  for (const until = Date.now() + 180_000; ; ) {
+  for (const until = Date.now() + DEADLINE_MS; ; ) {
     const connection = createConnection(path)
     try {
       await once(connection, 'connect')

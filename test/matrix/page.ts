@@ -105,7 +105,7 @@ function render(tables: Record<Architecture, Table>): string {
   const lines = [
     '# The glibc matrix',
     '',
-    'Written by `UPDATE_DOCS=1 npx tap --disable-coverage test/matrix/*.test.ts`, which also compares it on every run.',
+    'Written by `UPDATE_DOCS=1 node test/all.mjs test/matrix/*.test.ts`, which also compares it on every run.',
     'Each case is a process of `test/programs/heap-shapes.c` on that glibc, as Debian built it. `equal` means that all',
     'of this holds; the numbers compared are those of every arena, of mmapped chunks and of the totals:',
     '',

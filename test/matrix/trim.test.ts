@@ -50,7 +50,7 @@ function page(): string {
   )
   return `# What malloc_trim(0) gives back, predicted and measured
 
-Written by \`UPDATE_DOCS=1 npx tap --disable-coverage test/matrix/trim.test.ts\`, which the test suite runs too: each cell is a
+Written by \`UPDATE_DOCS=1 node test/all.mjs test/matrix/trim.test.ts\`, which the test suite runs too: each cell is a
 process of test/programs/trim-shapes.c with four arenas on that glibc. The prediction is read from the running process
 (\`malloc_trim(0) would give back …\` in the report), then the process calls malloc_trim(0) itself, and the loss of RSS
 (smaps_rollup) is measured. \`exact\`: equal to the byte.

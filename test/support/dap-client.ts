@@ -7,9 +7,9 @@ import type { Readable, Writable } from 'node:stream'
 import type { DebugProtocol as P } from '@vscode/debugprotocol'
 import { endWithUs } from './end-with-us.js'
 import { ROOT } from './programs.js'
+import { DEADLINE_MS } from './wait-until.js'
 
 const CLI = join(ROOT, 'dist/cli.js')
-const DEADLINE_MS = 180_000
 
 type Message = P.Request | P.Response | P.Event
 

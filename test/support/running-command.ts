@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import type { Ended } from './command.js'
 import { endWithUs } from './end-with-us.js'
 import { ROOT } from './programs.js'
+import { DEADLINE_MS } from './wait-until.js'
 
 const CLI = join(ROOT, 'dist/cli.js')
-const DEADLINE_MS = 180_000
 
 /** A run of `arena-inspect` that the test talks to; killed when the test process ends. */
 export class RunningCommand {

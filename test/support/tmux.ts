@@ -1,7 +1,7 @@
 // A real terminal for tests: a tmux server of its own with one shell, read as text.
 import { execFileSync, spawnSync } from 'node:child_process'
+import { DEADLINE_MS } from './wait-until.js'
 
-const DEADLINE_MS = 180_000
 let servers = 0
 
 /** Why terminal tests cannot run here, or false. */

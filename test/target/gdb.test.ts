@@ -372,7 +372,7 @@ t.test('ptype /o of nested and odd structs', async (t) => {
 })
 
 t.test('the script by hand: arenas is malloc_stats, regions is the address space', async (t) => {
-  t.equal(scriptPath(), SCRIPT)
+  t.equal(scriptPath('arena_inspect.py'), SCRIPT)
   t.equal(packageRoot('file:///usr/lib/x.js'), null)
   const stats = [
     ...readFileSync(join(FOLDER, 'out.malloc_stats.txt'), 'utf8').matchAll(

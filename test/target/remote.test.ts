@@ -18,7 +18,7 @@ import { gdbserver, noGdbserver } from '../support/gdbserver.js'
 import { asTruth, glibcTruth } from '../support/glibc-truth.js'
 import { longestGap } from '../support/heartbeat.js'
 import { compile, ROOT, type Running, scratch, start } from '../support/programs.js'
-import { waitUntil } from '../support/wait-until.js'
+import { DEADLINE_MS, waitUntil } from '../support/wait-until.js'
 
 const PAGE = 4096
 const needsServer = { skip: noGdbserver }
@@ -33,8 +33,8 @@ function stateOf(pid: number): { state: string; tracer: string } {
 }
 
 /** Resolves when nobody traces the process and it does not stand still; false when that did not come. */
-async function runsOn(pid: number, withinMs = 120_000): Promise<boolean> {
-  for (const end = performance.now() + withinMs; performance.now() < end; ) {
+async function runsOn(pid: number): Promise<boolean> {
+  for (const end = performance.now() + DEADLINE_MS; performance.now() < end; ) {
     const { state, tracer } = stateOf(pid)
     if (tracer === '0' && state !== 'T' && state !== 't') return true
     await new Promise((resolve) => setTimeout(resolve, 20))

@@ -255,8 +255,7 @@ t.test('events behind a birth wait with it, in their order', async (t) => {
   births.push({ kind: 'unmap', atMs: 1, address: address(BASE), bytes: PAGE })
   t.same(seen, [])
   info.set(heapInfo(first + 0x30n, 0n, 0x21000n, 0x21000n))
-  const until = Date.now() + 180_000
-  while (seen.length < 2 && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 5))
+  await waitUntil('both are told', () => seen.length >= 2)
   t.match(seen, [{ kind: 'map', mallocBirth: 'arena' }, { kind: 'unmap' }])
 })
 

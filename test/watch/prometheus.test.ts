@@ -9,8 +9,8 @@ import { arenaInspect } from '../support/command.js'
 import { endWithUs } from '../support/end-with-us.js'
 import { compile, scratch, start } from '../support/programs.js'
 import { RunningCommand } from '../support/running-command.js'
+import { DEADLINE_MS } from '../support/wait-until.js'
 
-const DEADLINE_MS = 180_000
 const folder = scratch()
 
 const noPrometheus =

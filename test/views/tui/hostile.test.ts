@@ -83,7 +83,7 @@ async function tour(
   async function shown(keys: string, what: RegExp): Promise<readonly string[]> {
     terminal.type(keys)
     const shows = () => ended || what.test(terminal.screen.join('\n'))
-    await waitUntil(`${what} is shown`, shows, 20_000).catch((error: Error) => {
+    await waitUntil(`${what} is shown`, shows).catch((error: Error) => {
       throw new Error(`${error.message}:\n${terminal.screen.join('\n')}`)
     })
     terminal.check()
