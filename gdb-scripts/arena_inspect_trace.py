@@ -13,7 +13,6 @@ import gdb
 
 ENOSYS = -38
 MREMAP_DONTUNMAP, MAP_FIXED, MAP_NORESERVE = 4, 0x10, 0x4000
-MOST_FRAMES = 1024
 STOPPING = ("SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU")
 # Wakes a process that this gdb, killed in the middle of attaching or letting go of it at once, would leave stopped. Its
 # standard input ends with us, or says `done`. While gdb attaches it has, for some milliseconds, a stopped child that keeps everything open.
@@ -32,13 +31,6 @@ done
 """
 
 
-class Slot(object):
-    """An unmapping that has begun: it counts from its beginning, if it succeeds."""
-
-    def __init__(self, tid, call, arguments):
-        self.tid, self.call, self.arguments, self.events = tid, call, arguments, None
-
-
 class Tracer(object):
     def __init__(self, plan, line):
         self.plan, self.line = plan, line
@@ -49,8 +41,7 @@ class Tracer(object):
             self.calls[self.machine["oldMmap"]] = "oldMmap"
         self.word = (1 << 8 * plan["wordBytes"]) - 1
         self.ranges, self.code = Ranges(), Code()
-        # In order: settled events, and slots whose call has not returned.
-        self.order, self.slots, self.held = [], {}, {}
+        self.order, self.slots, self.held = Order(line), {}, {}
         self.brk, self.guardian, self.over, self.image = None, None, False, None
 
     # Attaching and letting go.
@@ -118,7 +109,7 @@ class Tracer(object):
                     self.guardian.stdin.close()
                 except OSError:
                     pass
-            self.settle_all()
+            self.order.settle()
             self.line.tell(k="end", why=why, lost=self.line.lost, **more)
             self.line.finish()
 
@@ -151,8 +142,9 @@ class Tracer(object):
             elif self.has_executed():
                 self.code.forget()
                 self.slots, self.ranges, self.brk = {}, Ranges(), end_of_heap(self.pid)
-                self.settle_all()
-                self.put({"k": "exec", "t": time.time() * 1000})
+                self.order.settle()
+                self.order.append({"k": "exec", "t": time.time() * 1000})
+                self.order.send()
                 self.held = {thread.ptid[1]: (thread, None)}
             elif not isinstance(event, gdb.BreakpointEvent) and self.is_trapped(thread):
                 gdb.execute("handle SIGTRAP pass", False, True)
@@ -221,7 +213,7 @@ class Tracer(object):
         living = set(thread.ptid[1] for thread in threads)
         for tid in [tid for tid in self.slots if tid not in living]:
             self.slots.pop(tid).events = []
-        self.send()
+        self.order.send()
         self.line.flush()
 
     # System calls.
@@ -253,7 +245,7 @@ class Tracer(object):
         is_known = name in ("munmap", "mremap") and self.ranges.touches(start, start + length)
         grows = name == "mremap" and self.pages(arguments[2]) - length >= self.minimum
         if is_known or grows:
-            slot = Slot(thread.ptid[1], name, arguments)
+            slot = Slot(name, arguments)
             self.slots[thread.ptid[1]] = slot
             self.order.append(slot)
             # Once the call runs, another thread can be given the same place, and told of before this one returns.
@@ -271,11 +263,11 @@ class Tracer(object):
         start, length = slot.arguments[0], self.pages(slot.arguments[1])
         if failed:
             self.ranges.add(start, start + length)
-            self.send()
+            self.order.send()
             return False
         if name == "munmap":
             self.unmap(start, length, slot.events)
-            self.send()
+            self.order.send()
             return False
         return self.remapped(frame, thread, slot, start, length, result)
 
@@ -290,7 +282,7 @@ class Tracer(object):
         # As malloc reserves its heaps.
         may_be_heap = rights == 0 and flags & MAP_NORESERVE != 0
         if length < self.minimum and not may_be_heap:
-            self.send()
+            self.order.send()
             return False
         self.ranges.add(at, at + length)
         return self.map(frame, thread, "mmap", at, length, self.order, may_be_heap)
@@ -310,7 +302,7 @@ class Tracer(object):
         if wanted - length >= self.minimum:
             self.ranges.add(at + length, at + wanted)
             return self.map(frame, thread, "mremap", at + length, wanted - length, slot.events, False)
-        self.send()
+        self.order.send()
         return False
 
     def moved_brk(self, frame, thread, at):
@@ -322,7 +314,7 @@ class Tracer(object):
             if self.ranges.touches(now, before):
                 self.ranges.remove(now, before)
                 self.unmap(now, before - now, self.order)
-                self.send()
+                self.order.send()
             return False
         if now - before < self.minimum:
             return False
@@ -333,9 +325,9 @@ class Tracer(object):
         event = {"k": "map", "c": call, "t": time.time() * 1000, "i": thread.ptid[1], "n": thread.name or "",
                  "a": hex(at), "b": length, "h": may_be_heap, "s": None}
         events.append(event)
-        missing = self.walk(frame, event)
+        missing = self.code.walk(frame, event)
         if missing is None:
-            self.send()
+            self.order.send()
             return False
         # The event keeps its place, and the thread stands until somebody has told where code lies now.
         self.held[thread.ptid[1]] = (thread, lambda: self.walk_again(event, missing))
@@ -345,75 +337,14 @@ class Tracer(object):
         while missing is not None:
             if self.code.is_missing(missing):
                 self.code.has_nothing(missing)
-            missing = self.walk(gdb.newest_frame(), event)
-        self.send()
-
-    def walk(self, frame, event):
-        """Puts the stack into the event, or returns the place whose code nobody knows yet."""
-        counters, cut = [], False
-        while frame is not None:
-            if len(counters) == MOST_FRAMES:
-                cut = True
-                break
-            pc = frame.pc()
-            if frame.type() != gdb.INLINE_FRAME:
-                if pc != 0 or not counters:
-                    counters.append(hex(pc))
-                at = pc if len(counters) == 1 else pc - 1
-                if not self.code.knows(at):
-                    if self.code.is_missing(at):
-                        return at
-                    # Without unwind information what follows would be guessed.
-                    cut = True
-                    break
-            try:
-                older = frame.older()
-            except gdb.error:
-                cut = True
-                break
-            if older is None:
-                reason = frame.unwind_stop_reason()
-                cut = reason not in (gdb.FRAME_UNWIND_NO_REASON, gdb.FRAME_UNWIND_OUTERMOST)
-            frame = older
-        event["s"], event["cut"] = counters, cut
-        return None
+            missing = self.code.walk(gdb.newest_frame(), event)
+        self.order.send()
 
     def unmap(self, start, length, events):
         events.append({"k": "unmap", "t": time.time() * 1000, "a": hex(start), "b": length})
 
     def pages(self, size):
         return (size + self.page - 1) & ~(self.page - 1)
-
-    # What was seen, in order.
-
-    def put(self, event):
-        self.order.append(event)
-        self.send()
-
-    def send(self):
-        done = 0
-        for one in self.order:
-            if isinstance(one, Slot):
-                if one.events is None or any(waits(event) for event in one.events):
-                    break
-                for event in one.events:
-                    self.line.tell(**event)
-            elif waits(one):
-                break
-            else:
-                self.line.tell(**one)
-            done += 1
-        del self.order[:done]
-
-    def settle_all(self):
-        for one in self.order:
-            if isinstance(one, Slot) and one.events is None:
-                one.events = []
-            for event in one.events if isinstance(one, Slot) else [one]:
-                if waits(event):
-                    event["cut"] = True
-                    event["s"] = []
-        self.send()
 
 
 class EventFunction(gdb.Function):

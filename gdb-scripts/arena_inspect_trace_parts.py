@@ -1,4 +1,5 @@
-# Parts of the watch over a live process: the line to whoever asked, ranges and code that are known, what /proc tells.
+# Parts of the watch over a live process: the line to whoever asked, what is told in which order, ranges and code that are
+# known, what /proc tells.
 # Loaded before arena_inspect_trace.py, which uses them.
 import bisect
 import errno
@@ -10,6 +11,7 @@ import time
 import gdb
 
 MOST_QUEUED_BYTES = 64 << 20
+MOST_FRAMES = 1024
 # Register names: arguments, result, and how an entry is told from a return.
 MACHINES = {
     "x86_64": {"number": "orig_rax", "result": "rax", "arguments": ("rdi", "rsi", "rdx", "r10"), "mmap": 9,
@@ -130,6 +132,80 @@ class Code(object):
         if len(self.nothing) > 100000:
             self.nothing.clear()
         self.nothing.add(pc >> 12)
+
+    def walk(self, frame, event):
+        """Puts the stack into the event, or returns the place whose code nobody knows yet."""
+        counters, cut = [], False
+        while frame is not None:
+            if len(counters) == MOST_FRAMES:
+                cut = True
+                break
+            pc = frame.pc()
+            if frame.type() != gdb.INLINE_FRAME:
+                if pc != 0 or not counters:
+                    counters.append(hex(pc))
+                at = pc if len(counters) == 1 else pc - 1
+                if not self.knows(at):
+                    if self.is_missing(at):
+                        return at
+                    # Without unwind information what follows would be guessed.
+                    cut = True
+                    break
+            try:
+                older = frame.older()
+            except gdb.error:
+                cut = True
+                break
+            if older is None:
+                reason = frame.unwind_stop_reason()
+                cut = reason not in (gdb.FRAME_UNWIND_NO_REASON, gdb.FRAME_UNWIND_OUTERMOST)
+            frame = older
+        event["s"], event["cut"] = counters, cut
+        return None
+
+
+class Slot(object):
+    """An unmapping that has begun: it counts from its beginning, if it succeeds."""
+
+    def __init__(self, call, arguments):
+        self.call, self.arguments, self.events = call, arguments, None
+
+
+class Order(object):
+    """What was seen, in the order in which it took effect: events, and slots whose call has not returned. It is told to
+    the line as far as it is complete."""
+
+    def __init__(self, line):
+        self.line, self.parts = line, []
+
+    def append(self, part):
+        self.parts.append(part)
+
+    def send(self):
+        done = 0
+        for part in self.parts:
+            if isinstance(part, Slot):
+                if part.events is None or any(waits(event) for event in part.events):
+                    break
+                for event in part.events:
+                    self.line.tell(**event)
+            elif waits(part):
+                break
+            else:
+                self.line.tell(**part)
+            done += 1
+        del self.parts[:done]
+
+    def settle(self):
+        """Calls that have not returned are taken to have done nothing, and stacks that are not known are told as cut."""
+        for part in self.parts:
+            if isinstance(part, Slot) and part.events is None:
+                part.events = []
+            for event in part.events if isinstance(part, Slot) else [part]:
+                if waits(event):
+                    event["cut"] = True
+                    event["s"] = []
+        self.send()
 
 
 def waits(event):

@@ -68,5 +68,5 @@ function number(json: unknown): number {
 
 function unexpected(json: unknown): MiError {
   const shown = JSON.stringify(json)?.slice(0, 100)
-  return new MiError('protocol', '', `unexpected answer of arena_inspect.py: ${shown}`)
+  return new MiError('protocol', '', `unexpected answer of arena_inspect_answers.py: ${shown}`)
 }

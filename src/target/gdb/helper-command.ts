@@ -1,4 +1,4 @@
-// Commands of gdb-scripts/arena_inspect.py: one line of JSON among whatever else gdb prints.
+// Commands of gdb-scripts/arena_inspect_answers.py: one line of JSON among whatever else gdb prints.
 import type { CommandOptions, GdbSession } from '../../mi/gdb-session.js'
 import { MiError } from '../../mi/mi-error.js'
 

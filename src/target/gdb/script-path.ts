@@ -5,7 +5,7 @@ import { ownPath } from './own-files.js'
 type ScriptName = `arena_inspect${string}.py`
 
 /** Path of gdb-scripts/`name`; null when it is not there. */
-export function scriptPath(name: ScriptName = 'arena_inspect.py'): string | null {
+export function scriptPath(name: ScriptName): string | null {
   return ownPath(`gdb-scripts/${name}`)
 }
 

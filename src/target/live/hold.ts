@@ -2,7 +2,7 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
-import { scriptPath } from '../gdb/script-path.js'
+import { scriptArguments } from '../gdb/script-path.js'
 import { TargetError } from '../target.js'
 
 /** The process stands still. */
@@ -83,10 +83,10 @@ class Script {
   readonly #pid: number
   #said = ''
 
-  private constructor(pid: number, gdbPath: string, path: string) {
+  private constructor(pid: number, gdbPath: string, script: readonly string[]) {
     this.#pid = pid
     // A session of its own: Ctrl-C is for us; that we ended the script sees by its input.
-    this.#child = spawn(gdbPath, ['-nx', '-q', '-batch', '-iex', 'set debuginfod enabled off', '-x', path], {
+    this.#child = spawn(gdbPath, ['-nx', '-q', '-batch', '-iex', 'set debuginfod enabled off', ...script], {
       stdio: ['pipe', 'pipe', 'pipe'],
       detached: true,
     })
@@ -101,9 +101,7 @@ class Script {
   }
 
   static async start(pid: number, gdbPath: string): Promise<Script> {
-    const path = scriptPath('arena_inspect_stop.py')
-    if (path === null) throw new TargetError('gdb-scripts of this package are missing', 'install it again')
-    const script = new Script(pid, gdbPath, path)
+    const script = new Script(pid, gdbPath, scriptArguments(['arena_inspect_stop.py']))
     try {
       if ((await script.answer(START_MS)).ready !== true) throw script.failure('an odd answer')
       return script
