@@ -110,14 +110,15 @@ export async function agree(what: string, options: ControlOptions): Promise<void
 }
 
 /** How the visit went, in a line for people. */
-export function visitLine({ stoppedMs, callMs, calls, thread, tries }: VisitDone): string {
+export function visitLine({ stoppedMs, callMs, calls, thread, tries, way, wayReason }: VisitDone): string {
   const again = tries > 1 ? `, ${tries} tries` : ''
   const called =
     calls > 0 ? `, ${callMs.toFixed(1)} ms of them inside ${calls} calls on thread ${thread}` : ''
-  return `the process stood still for ${stoppedMs.toFixed(0)} ms${called}${again}`
+  const by = way === 'gdb' ? `; gdb made the calls: ${wayReason}` : ''
+  return `the process stood still for ${stoppedMs.toFixed(0)} ms${called}${again}${by}`
 }
 
 /** The same for scripts. */
-export function visitJson({ stoppedMs, callMs, calls, thread, tries }: VisitDone) {
-  return { stoppedMs, callMs, calls, thread, tries }
+export function visitJson({ stoppedMs, callMs, calls, thread, tries, way, wayReason }: VisitDone) {
+  return { stoppedMs, callMs, calls, thread, tries, way, wayReason }
 }

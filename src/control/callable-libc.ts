@@ -15,11 +15,18 @@ const NAMES = {
   mallopt: ['mallopt', '__libc_mallopt'],
   mmap: ['mmap', '__mmap'],
   munmap: ['munmap', '__munmap'],
+  raise: ['raise', 'gsignal'],
   sigprocmask: ['sigprocmask', '__sigprocmask', 'pthread_sigmask', '__pthread_sigmask'],
   _IO_2_1_stderr_: ['_IO_2_1_stderr_'],
 } as const
 
 export type CallableName = keyof typeof NAMES
+
+/** Used where they are; a static program need not have them. */
+const OPTIONAL_NAMES = {
+  flockfile: ['flockfile', '_IO_flockfile'],
+  funlockfile: ['funlockfile', '_IO_funlockfile'],
+} as const
 
 /** Functions of malloc/malloc.c and what it includes, exported or, in a static program, local. */
 const MALLOC_FUNCTION =
@@ -28,7 +35,9 @@ const MALLOC_FUNCTION =
 const NEAR_BYTES = 0x20000n
 
 export interface CallableLibc {
-  readonly functions: Readonly<Record<CallableName, Address>>
+  readonly functions: Readonly<
+    Record<CallableName, Address> & Partial<Record<keyof typeof OPTIONAL_NAMES, Address>>
+  >
   /** [start, end) of malloc's code, generously: up to the functions of others on either side. */
   readonly mallocText: readonly [Address, Address]
   /** The variable `stderr`, which a program may hold a copy of. */
@@ -48,17 +57,21 @@ export function findCallable(target: Target): CallableLibc {
     const name = names.find((candidate) => symbols.has(candidate))
     return name === undefined ? null : at(symbols.get(name)!)
   }
-  const functions = {} as Record<CallableName, Address>
-  for (const [name, names] of Object.entries(NAMES) as [CallableName, readonly string[]][]) {
+  const functions: Record<string, Address> = {}
+  for (const [name, names] of Object.entries(NAMES)) {
     const found = find(names)
     if (found === null) throw noSymbol(`${module.path} has no symbol ${name}`)
     functions[name] = found
+  }
+  for (const [name, names] of Object.entries(OPTIONAL_NAMES)) {
+    const found = find(names)
+    if (found !== null) functions[name] = found
   }
   const range = mallocText(symbols)
   const stderr = programsStderr(target) ?? find(['stderr'])
   if (!range || !stderr) throw noSymbol(`${module.path} has no symbol ${range ? 'stderr' : 'malloc'}`)
   return {
-    functions,
+    functions: functions as CallableLibc['functions'],
     mallocText: [address(range[0] + bias), address(range[1] + bias)],
     stderrVariable: stderr,
     fileJumps: find(['_IO_file_jumps']),

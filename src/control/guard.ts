@@ -15,6 +15,8 @@ export interface TaskStatus {
   readonly seccomp: number
   /** Null before Linux 5.9. */
   readonly seccompFilters: number | null
+  /** The processor checks its return addresses (CET). */
+  readonly shadowStack: boolean
 }
 
 /** Parses the text of a status file. */
@@ -28,6 +30,7 @@ export function parseTaskStatus(tid: number, text: string): TaskStatus {
     tracer: Number(field('TracerPid') ?? 0),
     seccomp: Number(field('Seccomp') ?? 0),
     seccompFilters: filters === undefined ? null : Number(filters),
+    shadowStack: /\bshstk\b/.test(field('x86_Thread_features') ?? ''),
   }
 }
 
@@ -86,6 +89,13 @@ export function refusalOf(
       'try again when that is over: `ps -o stat,wchan` shows it',
     )
   }
+  if (tasks.some(({ shadowStack }) => shadowStack)) {
+    return new Refusal(
+      'shadow-stack',
+      `process ${pid} has shadow stacks (CET): the processor would end it for a return that no call made`,
+      'arena-inspect report reads it without a call; without GLIBC_TUNABLES=glibc.cpu.x86_shstk=on it can be called into',
+    )
+  }
   return seccompRefusal(pid, tasks, inherited, force)
 }
 
@@ -106,7 +116,7 @@ function seccompRefusal(
   if (!own || force) return null
   return new Refusal(
     'seccomp-filter',
-    `process ${pid} has a seccomp filter of its own, which may kill it for mmap, munmap, rt_sigprocmask, madvise or brk`,
+    `process ${pid} has a seccomp filter of its own, which may kill it for mmap, munmap, madvise, brk, rt_sigprocmask, rt_sigreturn, gettid or tgkill`,
     'when its filter allows these, use --force',
   )
 }

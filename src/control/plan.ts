@@ -1,4 +1,4 @@
-// What gdb-scripts/arena_inspect_control.py is asked and what it answers, as JSON.
+// What gdb-scripts/arena_inspect_visit.py is asked and what it answers, as JSON.
 
 /** One call of a visit: malloc_info, malloc_stats, malloc_trim, mallopt, or a size_t written by address. */
 export type CallName = 'info' | 'stats' | 'trim' | 'mallopt' | 'write'
@@ -9,8 +9,8 @@ export type PauseName = 'before' | 'after'
 /** Addresses are JSON numbers: every user address is below 2^53. */
 export interface Plan {
   readonly pid: number
-  /** Path of the Unix socket on which it tells what it does; when that closes, it puts everything back and ends. */
-  readonly socket: string
+  /** gdb's way: path of the Unix socket on which it tells what it does; when that closes, it puts everything back and ends. */
+  readonly socket?: string
   readonly wordBytes: 8 | 4
   readonly functions: Readonly<Record<string, number>>
   readonly mallocText: readonly [number, number]

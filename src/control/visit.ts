@@ -1,18 +1,13 @@
-// One visit to a live process: gdb attaches, checks that a call is safe at this moment, calls, puts back, detaches.
-import { writeFileSync } from 'node:fs'
+// One visit to a live process: it is stopped, checked whether a call is safe at this moment, called into, put back, let go.
 import type { MallocState } from '../malloc/read-heap-model.js'
-import { listFeatures } from '../mi/commands.js'
-import { GdbSession } from '../mi/gdb-session.js'
-import { MiError } from '../mi/mi-error.js'
-import { cliQuote } from '../mi/quote.js'
 import type { GdbOptions } from '../target/gdb/gdb-options.js'
-import { scriptPath } from '../target/gdb/script-path.js'
 import type { Target } from '../target/target.js'
 import { findCallable } from './callable-libc.js'
+import { visitByGdb } from './gdb-way.js'
 import { guard } from './guard.js'
 import type { CallName, PauseName, Plan, ScriptAnswer, ScriptRefusal, VisitEvent } from './plan.js'
+import { visitByPtrace } from './ptrace-way.js'
 import { Refusal, type RefusalCode } from './refusal.js'
-import { Rendezvous } from './rendezvous.js'
 
 /** A live process whose malloc was read. */
 export interface ControlledTarget {
@@ -42,15 +37,21 @@ export interface VisitWork {
   readonly looks?: readonly PauseName[]
 }
 
-export type VisitDone = Extract<ScriptAnswer, { readonly refused?: undefined }>
+/** How a call is made: by our own ptrace, or by gdb. */
+export type Way = 'ptrace' | 'gdb'
 
-const SCRIPTS = ['arena_inspect_guards.py', 'arena_inspect_control.py'] as const
+export type VisitDone = Extract<ScriptAnswer, { readonly refused?: undefined }> & {
+  readonly way: Way
+  /** Why it was gdb; null when it was not. */
+  readonly wayReason: string | null
+}
+
 const RETRY_SECONDS = 10
 const PAUSE_SECONDS = 60
-/** A call that has not come back by then is no longer waited for; gdb still waits. */
-const ANSWER_MS = 15 * 60_000
+/** What the script says where gdb may still be able to. */
+const CANNOT_FRAME = 'cannot-frame'
 
-/** Does `work` in the process. Throws Refusal when it was not done, MiError for gdb's own failures. */
+/** Does `work` in the process. Throws Refusal when it was not done, TargetError, MiError for gdb's own failures. */
 export async function visit(
   controlled: ControlledTarget,
   work: VisitWork,
@@ -59,35 +60,21 @@ export async function visit(
   const pid = controlled.target.pid!
   const callable = checkedTarget(controlled)
   await guard(pid, options.force === true)
-  const scripts = SCRIPTS.map((name) => scriptPath(name)).filter((path) => path !== null)
-  if (scripts.length < SCRIPTS.length) {
-    throw new Refusal('other', 'gdb-scripts of this package are missing', 'install it again')
-  }
-  const line = await Rendezvous.open(async (event) => {
+  const plan = planOf(controlled, callable, work, options)
+  const onEvent = async (event: VisitEvent) => {
     options.onEvent?.(event)
     if (event.event === 'pause') await work.look?.(event.name)
     return !options.signal?.aborted
-  })
-  const onAbort = () => line.hangUp()
-  options.signal?.addEventListener('abort', onAbort)
-  try {
-    const plan: Plan = {
-      ...planOf(controlled, callable, line.socketPath, work),
-      retrySeconds: options.retrySeconds ?? RETRY_SECONDS,
-      pauseSeconds: PAUSE_SECONDS,
-    }
-    writeFileSync(line.planPath, JSON.stringify(plan), { mode: 0o600 })
-    const answer = await run(scripts, line, pid, options)
-    if (line.error) throw line.error
-    if (answer.refused) throw refusal(pid, answer.refused, answer.tries)
-    return answer
-  } finally {
-    options.signal?.removeEventListener('abort', onAbort)
-    line.close()
   }
+  const ours = await visitByPtrace(plan, onEvent, options.gdb, options.signal)
+  if (!ours.refused) return { ...ours, way: 'ptrace', wayReason: null }
+  if (ours.refused.code !== CANNOT_FRAME) throw refusal(pid, ours.refused, ours.tries)
+  const gdbs = await visitByGdb(plan, onEvent, options.gdb, options.signal)
+  if (gdbs.refused) throw refusal(pid, gdbs.refused, gdbs.tries)
+  return { ...gdbs, way: 'gdb', wayReason: ours.refused.why }
 }
 
-/** Only what is checked before gdb is started; throws Refusal. */
+/** Only what is checked before anything is stopped; throws Refusal. */
 export async function precheck(controlled: ControlledTarget, force: boolean): Promise<void> {
   checkedTarget(controlled)
   await guard(controlled.target.pid!, force)
@@ -100,7 +87,7 @@ function checkedTarget({ target }: ControlledTarget) {
   if (!own.includes(target.machine)) {
     throw new Refusal(
       'architecture',
-      `the process runs ${target.machine} code, this machine ${process.arch}: gdb cannot call into it`,
+      `the process runs ${target.machine} code, this machine ${process.arch}`,
       'arena-inspect report reads it without a call',
     )
   }
@@ -110,13 +97,12 @@ function checkedTarget({ target }: ControlledTarget) {
 function planOf(
   { target, malloc }: ControlledTarget,
   callable: ReturnType<typeof findCallable>,
-  socket: string,
   work: VisitWork,
-) {
+  options: VisitOptions,
+): Plan {
   const { glibc } = malloc.model
   return {
     pid: target.pid!,
-    socket,
     wordBytes: target.wordBytes,
     functions: Object.fromEntries(Object.entries(callable.functions).map(([name, at]) => [name, Number(at)])),
     mallocText: [Number(callable.mallocText[0]), Number(callable.mallocText[1])] as const,
@@ -132,63 +118,11 @@ function planOf(
       ),
     calls: work.calls,
     pauses: work.looks ?? [],
+    retrySeconds: options.retrySeconds ?? RETRY_SECONDS,
+    pauseSeconds: PAUSE_SECONDS,
     ...(work.mallopt ? { mallopt: work.mallopt } : {}),
     ...(work.write ? { write: work.write } : {}),
   }
-}
-
-async function run(
-  scripts: readonly string[],
-  line: Rendezvous,
-  pid: number,
-  options: VisitOptions,
-): Promise<ScriptAnswer> {
-  const gdb = await GdbSession.start({
-    ...options.gdb,
-    spared: true,
-    // Without this gdb reads the program's symbols while the process stands still.
-    args: ['-iex', `exec-file ${cliQuote(`/proc/${pid}/exe`)}`, ...scripts.flatMap((path) => ['-x', path])],
-  })
-  try {
-    if (!(await listFeatures(gdb)).includes('python')) {
-      throw new Refusal(
-        'no-python',
-        'this gdb has no Python, without which nothing would put the process right should arena-inspect be killed',
-        'use another gdb with --gdb PATH',
-      )
-    }
-    // gdb answers this command too early when it attaches twice; it fails it when the script itself fails.
-    const command = gdb.console(`arena-inspect-control ${line.planPath}`, { timeoutMs: ANSWER_MS })
-    const answer = await inTime(Promise.race([line.answered, command.then(() => line.answered)]))
-    if (answer === 'late') throw lateRefusal(pid, gdb.pid)
-    command.catch(() => {})
-    // When the script itself failed, gdb tells how.
-    if (answer === null) await command
-    if (answer === null) throw new MiError('died', '', 'gdb ended before it had put the process right')
-    return answer
-  } finally {
-    await gdb.close()
-  }
-}
-
-async function inTime<T>(answer: Promise<T>): Promise<T | 'late'> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<'late'>((resolve) => {
-    timer = setTimeout(() => resolve('late'), ANSWER_MS - 1000)
-  })
-  try {
-    return await Promise.race([answer, late])
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
-function lateRefusal(pid: number, gdbPid: number): Refusal {
-  return new Refusal(
-    'other',
-    `the call has not come back after ${ANSWER_MS / 60_000} minutes; gdb (${gdbPid}) still waits for it, and will put everything back and let go`,
-    `do not kill that gdb: process ${pid} would die with it`,
-  )
 }
 
 const HINTS: Readonly<Record<string, string>> = {
@@ -199,10 +133,22 @@ const HINTS: Readonly<Record<string, string>> = {
   'ring-broken': 'arena-inspect report shows the damage',
   aborted: 'everything has been put back; the process runs on',
   gone: 'look for its successor with `pgrep -a NAME`',
+  'not-traceable': 'see TracerPid in /proc/PID/status and /proc/sys/kernel/yama/ptrace_scope',
+  uninterruptible: 'try again when that is over: `ps -o stat,wchan` shows it',
+  broken: 'arena-inspect report shows the damage; the process will probably end in its next malloc or free',
   'no-memory': 'see its limits in /proc/PID/limits',
 }
 
-const CODES = new Set<string>(['arena-locked', 'in-malloc', 'no-stack', 'aborted', 'gone'])
+const CODES = new Set<string>([
+  'arena-locked',
+  'in-malloc',
+  'no-stack',
+  'aborted',
+  'gone',
+  'not-traceable',
+  'uninterruptible',
+  'broken',
+])
 
 /** The script's refusal as ours. */
 export function refusal(pid: number, { code, why }: ScriptRefusal, tries = 1): Refusal {

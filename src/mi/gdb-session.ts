@@ -8,7 +8,7 @@ import { type Answer, ProxyTransport } from './proxy-transport.js'
 import { miQuote } from './quote.js'
 import { type AsyncRecord, type StreamRecord, textField } from './record.js'
 
-export type TranscriptDirection = 'to-gdb' | 'from-gdb' | 'stderr'
+export type TranscriptDirection = 'to-gdb' | 'from-gdb' | 'stderr' | 'from-script'
 
 export interface GdbSessionOptions {
   /** Default `gdb`, found in PATH. */

@@ -260,7 +260,7 @@ t.test('refused: stopped, traced, a lock held, inside malloc', async (t) => {
 })
 
 t.test('refused by what /proc tells', async (t) => {
-  const task: TaskStatus = { tid: 7, name: 'a', state: 'S', tracer: 0, seccomp: 0, seccompFilters: 0 }
+  const task: TaskStatus = { tid: 7, name: 'a', state: 'S', tracer: 0, seccomp: 0, seccompFilters: 0, shadowStack: false }
   const code = (more: Partial<TaskStatus>, inherited = 0, force = false) =>
     refusalOf(7, [task, { ...task, ...more }], inherited, force)?.code ?? null
   t.equal(code({}), null)

@@ -16,6 +16,10 @@ export interface VisitFigures {
   readonly thread: number
   /** Attempts until no arena's lock was held. */
   readonly tries: number
+  /** What made the calls: arena-inspect's own ptrace, or gdb's `call`. */
+  readonly way: 'ptrace' | 'gdb'
+  /** Why it was gdb; null when it was not. */
+  readonly wayReason: string | null
 }
 
 interface Controlled<Schema extends string> {
