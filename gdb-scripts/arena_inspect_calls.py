@@ -19,7 +19,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import arena_inspect_ptrace as pt  # noqa: E402
 from arena_inspect_frames import MACHINES, XSTATE_ALIGN, XSTATE_HEADER, SW_RESERVED, Call, Final, Gadgets, NoFrames  # noqa: E402
 from arena_inspect_guards import PAGE, Refusal, Stand  # noqa: E402
-from arena_inspect_hold import Hold  # noqa: E402
+from arena_inspect_hold import MACHINE_OF_SIZE, Hold  # noqa: E402
 from arena_inspect_unwind import Unknown, Unwinder, mappings, reader_of  # noqa: E402
 from arena_inspect_visit import FILES, Link, answer_of, let_nothing_end_us  # noqa: E402
 
@@ -131,7 +131,7 @@ class OwnProcess(object):
 
     def stand_of(self, tid, data):
         machine = self.machine_class
-        if len(data) != struct.calcsize(machine.FORMAT):
+        if MACHINE_OF_SIZE.get(len(data)) is not machine:
             # In code of another width, as emulators have it.
             return Stand(tid, 0, 0, None, None)
         registers = self.registers[tid] = machine.unpack(data)

@@ -8,6 +8,7 @@ import struct
 
 # The kernel restores what follows a system call that a signal interrupted; its own values, negative, in the result.
 ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND, ERESTART_RESTARTBLOCK = 512, 513, 514, 516
+EINTR = 4
 FP_XSTATE_MAGIC1, FP_XSTATE_MAGIC2 = 0x46505853, 0x46505845
 SW_RESERVED = 464
 XSTATE_HEADER = 512
@@ -110,6 +111,20 @@ class Machine(object):
         return cls.in_system_call(registers) and cls.result(registers) == -ERESTART_RESTARTBLOCK
 
     @classmethod
+    def uninterrupted(cls, registers):
+        """Of a thread that a stop took out of a wait without end which Linux does not restart: the registers with which
+        it waits on, unless a handler runs first. None where nothing is to be done."""
+        wait = cls.ENDLESS_WAITS.get(registers[cls.ORIGINAL])
+        if wait is None or cls.result(registers) != -EINTR:
+            return None
+        register, endless, bits = wait
+        if register is not None and registers[register] & ((1 << bits) - 1) != endless:
+            return None
+        after = dict(registers)
+        after[cls.RESULT] = -ERESTARTNOHAND
+        return after
+
+    @classmethod
     def restarted(cls, registers):
         """The registers for a frame: what the kernel would make of an interrupted system call."""
         after = dict(registers)
@@ -169,6 +184,16 @@ class X86_64(Machine):
     RESULT, ORIGINAL, COUNTER, STACK, FLAGS = "rax", "orig_rax", "rip", "rsp", "eflags"
     ARGUMENTS = ("rdi", "rsi", "rdx", "rcx", "r8", "r9")
     RESTART_SYSCALL = 219
+    # By number: the register of the timeout, its value for "none", and how many of its bits count.
+    ENDLESS_WAITS = {
+        65: (None, 0, 0),  # semop
+        128: ("rdx", 0, 64),  # rt_sigtimedwait
+        208: ("r8", 0, 64),  # io_getevents
+        220: ("r10", 0, 64),  # semtimedop
+        232: ("r10", 0xFFFFFFFF, 32),  # epoll_wait
+        281: ("r10", 0xFFFFFFFF, 32),  # epoll_pwait
+        441: ("r10", 0, 64),  # epoll_pwait2
+    }
     RED_ZONE = 128
     UC_FLAGS = 7  # FP_XSTATE, SIGCONTEXT_SS, STRICT_RESTORE_SS
     FRAME_HEAD, FRAME_BYTES = 0, 304
@@ -239,6 +264,13 @@ class I386(Machine):
     FORMAT = "<17I"
     RESULT, ORIGINAL, COUNTER, STACK, FLAGS = "eax", "orig_eax", "eip", "esp", "eflags"
     RESTART_SYSCALL = 0
+    ENDLESS_WAITS = {
+        177: ("edx", 0, 32),  # rt_sigtimedwait
+        256: ("esi", 0xFFFFFFFF, 32),  # epoll_wait
+        319: ("esi", 0xFFFFFFFF, 32),  # epoll_pwait
+        421: ("edx", 0, 32),  # rt_sigtimedwait_time64
+        441: ("esi", 0, 32),  # epoll_pwait2
+    }
     RED_ZONE = 128
     UC_FLAGS = 1
     # rt_sigreturn is entered behind the return address, of which the frame begins with its place.

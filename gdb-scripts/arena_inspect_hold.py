@@ -2,11 +2,17 @@
 # The process runs on when this one ends, however it ends: the kernel sees to it.
 import errno
 import os
+import struct
 import time
 
-from arena_inspect_ptrace import CONT, DETACH, INTERRUPT, SEIZE, WALL, ptrace, state, threads
+from arena_inspect_frames import MACHINES
+from arena_inspect_ptrace import (
+    CONT, DETACH, INTERRUPT, NT_PRSTATUS, SEIZE, WALL, get_regset, ptrace, set_regset, state, threads,
+)  # fmt: skip
 
 ENDED = "ZX"
+# By the size of their general registers, as the kernel gives them.
+MACHINE_OF_SIZE = {struct.calcsize(machine.FORMAT): machine for machine in MACHINES.values()}
 # A thread in an uninterruptible system call does not stop; it does not touch memory of its own accord either.
 STOP_SECONDS = 1.0
 # One that waits for a CPU does as soon as it gets one.
@@ -22,16 +28,32 @@ MEMORY_CALLS = {
     "x86_64": (9, 10, 11, 12, 25, 28),  # mmap mprotect munmap brk mremap madvise
     "i686": (45, 91, 125, 163, 192, 219),
     "aarch64": (214, 215, 216, 222, 226, 233),
-}.get(os.uname()[4], ())
+}
 
 
-def is_awake(pid, tid):
+def memory_calls(pid):
+    """Of the process's own numbers: a 32-bit program of a 64-bit machine has those of i386."""
+    machine = os.uname()[4]
     try:
-        with open("/proc/%d/task/%d/syscall" % (pid, tid)) as file:
-            number = file.read().split()[0]
-    except (OSError, IndexError):
-        return False
-    return number in ("running", "-1") or int(number) in MEMORY_CALLS
+        with open("/proc/%d/exe" % pid, "rb") as file:
+            if machine == "x86_64" and file.read(5)[4:] == b"\1":
+                machine = "i686"
+    except OSError:
+        pass
+    return MEMORY_CALLS.get(machine, ())
+
+
+def keep_waiting(tid):
+    """Our stop is nobody's business: epoll_wait and the like, which Linux does not restart, go on where they have no
+    timeout. Done at once, so that it holds if we end."""
+    try:
+        data = get_regset(tid, NT_PRSTATUS, 512)
+        machine = MACHINE_OF_SIZE.get(len(data))
+        after = machine and machine.uninterrupted(machine.unpack(data))
+        if after:
+            set_regset(tid, NT_PRSTATUS, machine.pack(after))
+    except OSError:
+        pass
 
 
 class Hold(object):
@@ -39,6 +61,7 @@ class Hold(object):
 
     def __init__(self, pid):
         self.pid, self.signals, self.seized, self.gone, self.began = pid, {}, set(), set(), None
+        self.memory_calls = memory_calls(pid)
 
     def stop(self):
         """Stops all threads, new ones too. 0, or the errno of the first that may not be traced."""
@@ -70,7 +93,7 @@ class Hold(object):
         held, owned = self.held(locks), {}
         for _ in range(NUDGE_ROUNDS):
             orphans = held - set(owned.values())
-            for tid in [tid for tid in self.signals if is_awake(self.pid, tid)]:
+            for tid in [tid for tid in self.signals if self.is_awake(tid)]:
                 if not held or time.monotonic() > end:
                     return held
                 # One that is outside of malloc, as is known, could only go in again.
@@ -82,6 +105,14 @@ class Hold(object):
                     owned[tid] = min(now ^ held)
                     held, orphans = now, now - set(owned.values())
         return held
+
+    def is_awake(self, tid):
+        try:
+            with open("/proc/%d/task/%d/syscall" % (self.pid, tid)) as file:
+                number = file.read().split()[0]
+        except (OSError, IndexError):
+            return False
+        return number in ("running", "-1") or int(number) in self.memory_calls
 
     def nudge(self, tid):
         if ptrace(CONT, tid, self.signals.pop(tid)) != 0:
@@ -116,6 +147,8 @@ class Hold(object):
         if os.WIFSTOPPED(status):
             # Not our interruption but a signal on its way: the thread gets it when it runs on.
             self.signals[tid] = os.WSTOPSIG(status) if status >> 16 == 0 else 0
+            if self.signals[tid] == 0:
+                keep_waiting(tid)
         else:
             self.gone.add(tid)
         return True

@@ -179,17 +179,23 @@ function readThreadsOf(pid: number): Thread[] {
   }
 }
 
+const ELFCLASS32 = 1
+const SUPPORTED = 'Supported are programs for x86_64, i386 and aarch64.'
+
 function machineOf(pid: number, memory: ProcessMemory, regions: () => readonly Region[]): Target['machine'] {
   const head = readHeadOrNull(`/proc/${pid}/exe`, 20) ?? headInMemory(memory, regions())
   const number = head !== null && head.length >= 20 ? head[18]! + 256 * head[19]! : 0
   const machine = ELF_MACHINES.get(number)
-  if (machine) return machine
+  const isX32 = machine === 'x86_64' && head![4] === ELFCLASS32
+  if (machine && !isX32) return machine
   if (!memory.isAlive()) throw goneError(pid)
+  if (isX32)
+    throw new TargetError(`process ${pid} is an x32 program (32-bit pointers, x86_64 code)`, SUPPORTED)
   throw new TargetError(
     number === 0
       ? `cannot tell the machine type of process ${pid}`
       : `process ${pid} runs code of ELF machine type ${number}`,
-    'Supported are programs for x86_64, i386 and aarch64.',
+    SUPPORTED,
   )
 }
 

@@ -25,8 +25,8 @@ export class ScriptHost {
 
   private constructor(command: string, args: readonly string[]) {
     this.#child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true })
-    this.#child.on('error', (error) => {
-      this.#said = error.message
+    this.#child.on('error', (error: NodeJS.ErrnoException) => {
+      this.#said = error.code === 'ENOENT' ? `${command}: not found` : error.message
     })
     this.#child.stdin.on('error', () => {})
     this.#child.stderr.setEncoding('utf8').on('data', (text: string) => {
