@@ -4,24 +4,21 @@
 #
 # The thread that makes the calls runs on frames that bring it back by themselves (arena_inspect_frames.py). The order of
 # what is done to it is such that it may be let go between any two steps, by our death too: it then finds its way.
-import ctypes
 import errno
-import json
-import mmap
 import os
 import signal
-import struct
 import sys
 import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import arena_inspect_ptrace as pt  # noqa: E402
-from arena_inspect_frames import MACHINES, XSTATE_ALIGN, XSTATE_HEADER, SW_RESERVED, Call, Final, Gadgets, NoFrames  # noqa: E402
-from arena_inspect_guards import PAGE, Refusal, Stand  # noqa: E402
+from arena_inspect_frames import MACHINES, XSTATE_ALIGN, Call, Final, Gadgets, NoFrames  # noqa: E402
+from arena_inspect_guards import Refusal, Stand  # noqa: E402
 from arena_inspect_hold import MACHINE_OF_SIZE, Hold  # noqa: E402
 from arena_inspect_unwind import Unknown, Unwinder, mappings, reader_of  # noqa: E402
 from arena_inspect_visit import FILES, Link, answer_of, let_nothing_end_us  # noqa: E402
+from arena_inspect_xstate import frame_state_size  # noqa: E402
 
 # The called function's own stack: printf takes less than 4 KiB, and the resolver of late-bound symbols saves vectors.
 CALL_ROOM = 24 * 1024
@@ -29,9 +26,6 @@ CALL_ROOM = 24 * 1024
 MOST_TAIL_BYTES = 160
 NO_STACK = "no thread stands on a stack of its own with room for a call"
 MOST_REGSET_BYTES = 64 * 1024
-# Tile data of AMX: the kernel has no room for it in frames of a thread that has not asked for it.
-TILE_DATA = 18
-LEGACY_FEATURES = 3
 MOST_CODE_BYTES = 64 << 20
 # Signals that a thread makes itself: were they blocked, the kernel would take their handlers away.
 OWN_FAULTS = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGTRAP", "SIGSYS")
@@ -229,7 +223,10 @@ class Caller(object):
         """From the stack down: the red zone, the vector state, the slot of results, two places for frames in turn.
         `lowest`: where the stack ends."""
         machine, process = self.machine, self.process
-        size, features = frame_state_size(self.state)
+        try:
+            size, features = frame_state_size(self.state)
+        except NoFrames as error:
+            raise Refusal("cannot-frame", str(error))
         state = machine.state_bytes(self.state, size, features)
         top = self.original[machine.STACK] - machine.RED_ZONE
         aligned = (top - len(state) + machine.STATE_HEAD) & ~(XSTATE_ALIGN - 1)
@@ -336,29 +333,6 @@ def notice_of(pid):
         if not caught >> (number - 1) & 1 and number not in (signal.SIGCHLD, signal.SIGCONT, signal.SIGSTOP):
             return int(number)
     return int(signal.SIGURG)
-
-
-def frame_state_size(state):
-    """Bytes of the vector state that a frame has, and its features: those in use, by the state's own header."""
-    available = struct.unpack_from("<Q", state, SW_RESERVED)[0]
-    used = struct.unpack_from("<Q", state, XSTATE_HEADER)[0] | LEGACY_FEATURES
-    if available >> TILE_DATA & 1 and not used >> TILE_DATA & 1:
-        return offset_of_feature(TILE_DATA), used
-    return len(state), used
-
-
-def offset_of_feature(feature):
-    """Where a feature lies in the state, by the processor (cpuid 0xd). Raises Refusal."""
-    code = bytes.fromhex("534989d089f889f10fa241890041895804418948084189500c5bc3")
-    try:
-        page = mmap.mmap(-1, PAGE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
-        page.write(code)
-    except (OSError, ValueError):
-        raise Refusal("cannot-frame", "the layout of this processor's vector state cannot be asked for")
-    found = (ctypes.c_uint * 4)()
-    start = ctypes.addressof(ctypes.c_char.from_buffer(page))
-    ctypes.CFUNCTYPE(None, ctypes.c_uint, ctypes.c_uint, ctypes.c_void_p)(start)(0xD, feature, ctypes.addressof(found))
-    return found[1]
 
 
 def why_not_traced(pid, error):

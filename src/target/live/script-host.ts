@@ -7,7 +7,7 @@ import { scriptPath } from '../gdb/script-path.js'
 import { TargetError } from '../target.js'
 
 /** What a script needs beside it: they import each other from their own folder. */
-const MODULES = ['ptrace', 'hold', 'frames', 'unwind', 'guards', 'visit'] as const
+const MODULES = ['frames', 'guards', 'hold', 'ptrace', 'unwind', 'visit', 'xstate'] as const
 
 type ScriptName = 'arena_inspect_stop.py' | 'arena_inspect_calls.py'
 
