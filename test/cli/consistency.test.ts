@@ -195,7 +195,7 @@ t.test('how long it stands still', async (t) => {
   let last: Report | null = null
   for (let round = 0; round < 3; round++) {
     const attach = ['--batch', '--pid', pid, '--ex', 'call malloc_stats()']
-    const gdb = await longestGap(beat, () => run('gdb', attach, { maxBuffer: 1e9 }))
+    const gdb = await longestGap(beat, () => run('gdb', attach, { maxBuffer: 1e9 }).catch(calledAllTheSame))
     const stop = await longestGap(beat, async () => {
       last = JSON.parse((await arenaInspect(['report', '--pid', pid, '--stop', '--json'])).stdout) as Report
     })
@@ -211,6 +211,11 @@ t.test('how long it stands still', async (t) => {
   t.same(last!.heap!.arenas, running.heap!.arenas, 'and its figures are those of a process that does nothing')
   await target.kill()
 })
+
+// gdb 13 on processors with AMX: it calls, cannot put the registers back, and says so when all is over.
+function calledAllTheSame(error: Error & { stderr?: string }): void {
+  if (!/Couldn't write extended state status/.test(error.stderr ?? '')) throw error
+}
 
 t.test('whatever happens to us, it runs on', async (t) => {
   const file = join(folder, 'kills')

