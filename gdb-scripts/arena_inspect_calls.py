@@ -14,7 +14,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import arena_inspect_ptrace as pt  # noqa: E402
 from arena_inspect_frames import MACHINES, XSTATE_ALIGN, Call, Final, Gadgets, NoFrames  # noqa: E402
-from arena_inspect_guards import Refusal, Stand  # noqa: E402
+from arena_inspect_guards import NO_STACK, Refusal, Stand  # noqa: E402
 from arena_inspect_hold import MACHINE_OF_SIZE, Hold  # noqa: E402
 from arena_inspect_unwind import Unknown, Unwinder, mappings, reader_of  # noqa: E402
 from arena_inspect_visit import FILES, Link, answer_of, let_nothing_end_us  # noqa: E402
@@ -24,7 +24,6 @@ from arena_inspect_xstate import frame_state_size  # noqa: E402
 CALL_ROOM = 24 * 1024
 # What a function returns into, behind its frame; some words more on i386, which has its arguments there.
 MOST_TAIL_BYTES = 160
-NO_STACK = "no thread stands on a stack of its own with room for a call"
 MOST_REGSET_BYTES = 64 * 1024
 MOST_CODE_BYTES = 64 << 20
 # Signals that a thread makes itself: were they blocked, the kernel would take their handlers away.

@@ -6,8 +6,10 @@ from arena_inspect_unwind import mappings
 
 PAGE = 4096
 MOST_ARENAS = 65536
-# glibc keeps a thread's own data at the end of the stack that it made for it; within so much of the next one's.
+# So many threads are looked for, should the best not do.
 MOST_CALLERS = 3
+PAGEMAP_GUARD = 58
+NO_STACK = "no thread stands on a stack of its own with room for a call"
 
 
 class Refusal(Exception):
@@ -32,7 +34,8 @@ class Stand(object):
         self.lowest = None
 
     def span(self, pid, maps, stands):
-        """[lowest, end) of the stack it stands on; None when it is not surely a whole stack of glibc's or the kernel's."""
+        """[lowest, end) of the stack it stands on; None when it is not surely a whole stack of glibc's or the kernel's:
+        on a signal stack, a coroutine's, or one that the program made without a guard page."""
         region = next((m for m in maps if m[0] <= self.stack < m[1]), None)
         if region is None or not region[2].startswith("rw"):
             return None
@@ -41,13 +44,35 @@ class Stand(object):
         if region[3] != "" and not region[3].startswith("[anon:") and not region[3].startswith("[stack:"):
             return None
         own = self.pointer
+        # What the first thread's points at is at the end of no stack.
+        if self.lwp == pid or own is None or not region[0] <= own < region[1] or own <= self.stack:
+            return None
         # Stacks can lie side by side in one mapping: nobody else's end may be between.
         others = [stand.pointer for stand in stands if stand is not self and stand.pointer is not None]
-        if own is None or not region[0] <= own < region[1] or own <= self.stack:
-            return None
         if any(self.stack <= p < own for p in others):
             return None
-        return (max([region[0]] + [p + PAGE for p in others if p < self.stack]), own)
+        lowest = max([region[0]] + [p + PAGE for p in others if p < self.stack])
+        guarded = any(m[1] == region[0] and m[2].startswith("---") for m in maps) and lowest == region[0]
+        guard = guard_page_between(pid, lowest, self.stack)
+        if guard is not None:
+            lowest = guard + PAGE
+        return (lowest, own) if guarded or guard is not None else None
+
+
+def guard_page_between(pid, low, high):
+    """The highest page of [low, high) that madvise(MADV_GUARD_INSTALL) made a guard, as glibc does from 2.42 on: the
+    mappings do not show it. None for none, and where the kernel (before 6.15) does not tell."""
+    first, last = low // PAGE, high // PAGE
+    try:
+        with open("/proc/%d/pagemap" % pid, "rb", 0) as file:
+            file.seek(8 * first)
+            entries = array.array("Q", file.read(8 * (last - first)))
+    except (OSError, ValueError, OverflowError):
+        return None
+    for index in range(len(entries) - 1, -1, -1):
+        if entries[index] >> PAGEMAP_GUARD & 1:
+            return (first + index) * PAGE
+    return None
 
 
 def stack_limit(pid):
@@ -85,12 +110,18 @@ def touches_malloc(process, plan, stand, span):
     low, high = plan["mallocText"]
     if low <= stand.counter < high:
         return True
+    # What all these addresses have in common is searched for; a stack can be megabytes.
+    common = next(n for n in range(process.word) if low >> 8 * n == (high - 1) >> 8 * n)
+    pattern = low.to_bytes(process.word, "little")[common:]
     start = stand.stack & ~(process.word - 1)
     for at in range(start, span[1], 1 << 20):
         data = process.read(at, min(1 << 20, span[1] - at) & ~(process.word - 1))
-        words = array.array("Q" if process.word == 8 else "I", data)
-        if any(low <= value < high for value in words):
-            return True
+        found = data.find(pattern)
+        while found >= 0:
+            word = found - common
+            if word % process.word == 0 and low <= int.from_bytes(data[word : word + process.word], "little") < high:
+                return True
+            found = data.find(pattern, found + 1)
     return False
 
 
@@ -107,7 +138,7 @@ def choose_threads(process, plan):
             stand.lowest = span[0]
             fit.append((stand, span))
     if not fit or (lockless and len(fit) < len(stands)):
-        raise Refusal("no-stack", "no thread stands on a stack of its own with room for a call", True)
+        raise Refusal("no-stack", NO_STACK, True)
     return outside_malloc(process, plan, fit, lockless)
 
 

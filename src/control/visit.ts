@@ -25,6 +25,8 @@ export interface VisitOptions {
   readonly onEvent?: (event: VisitEvent) => void
   /** How long another moment is waited for when a lock is held. */
   readonly retrySeconds?: number
+  /** `gdb`: by gdb's call although ours could. */
+  readonly way?: Way
 }
 
 /** What is done in the visit. */
@@ -66,12 +68,16 @@ export async function visit(
     if (event.event === 'pause') await work.look?.(event.name)
     return !options.signal?.aborted
   }
-  const ours = await visitByPtrace(plan, onEvent, options.gdb, options.signal)
-  if (!ours.refused) return { ...ours, way: 'ptrace', wayReason: null }
-  if (ours.refused.code !== CANNOT_FRAME) throw refusal(pid, ours.refused, ours.tries)
+  let wayReason = 'it was asked for'
+  if (options.way !== 'gdb') {
+    const ours = await visitByPtrace(plan, onEvent, options.gdb, options.signal)
+    if (!ours.refused) return { ...ours, way: 'ptrace', wayReason: null }
+    if (ours.refused.code !== CANNOT_FRAME) throw refusal(pid, ours.refused, ours.tries)
+    wayReason = ours.refused.why
+  }
   const gdbs = await visitByGdb(plan, onEvent, options.gdb, options.signal)
   if (gdbs.refused) throw refusal(pid, gdbs.refused, gdbs.tries)
-  return { ...gdbs, way: 'gdb', wayReason: ours.refused.why }
+  return { ...gdbs, way: 'gdb', wayReason }
 }
 
 /** Only what is checked before anything is stopped; throws Refusal. */
@@ -129,7 +135,8 @@ const HINTS: Readonly<Record<string, string>> = {
   'arena-locked':
     'a thread that is stopped or waits there keeps it: see `arena-inspect threads`, or try again later',
   'in-malloc': 'try again when the program is less busy',
-  'no-stack': 'a program that runs on stacks of its own cannot be called into',
+  'no-stack':
+    'a thread deep in its stack may come out of it: try again; a program that runs on stacks of its own cannot be called into',
   'ring-broken': 'arena-inspect report shows the damage',
   aborted: 'everything has been put back; the process runs on',
   gone: 'look for its successor with `pgrep -a NAME`',
