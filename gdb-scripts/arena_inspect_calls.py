@@ -283,6 +283,7 @@ class Caller(object):
             number, event = os.WSTOPSIG(status), status >> 16
             if event == 0:
                 if number == self.machine.signal and self.returned():
+                    pt.take(self.tid)
                     return
                 if number in self.broken_by():
                     self.break_off(name, number)

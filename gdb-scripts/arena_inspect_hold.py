@@ -7,7 +7,7 @@ import time
 
 from arena_inspect_frames import MACHINES
 from arena_inspect_ptrace import (
-    CONT, DETACH, INTERRUPT, NT_PRSTATUS, SEIZE, WALL, get_regset, ptrace, set_regset, state, threads,
+    CONT, DETACH, INTERRUPT, NT_PRSTATUS, SEIZE, get_regset, look, ptrace, set_regset, state, threads,
 )  # fmt: skip
 
 ENDED = "ZX"
@@ -139,10 +139,10 @@ class Hold(object):
 
     def has_stopped(self, tid):
         try:
-            got, status = os.waitpid(tid, os.WNOHANG | WALL)
+            status = look(tid)
         except OSError:
-            got, status = tid, 0
-        if got == 0:
+            status = 0
+        if status is None:
             return False
         if os.WIFSTOPPED(status):
             # Not our interruption but a signal on its way: the thread gets it when it runs on.

@@ -13,6 +13,7 @@ SEIZE, INTERRUPT = 0x4206, 0x4207
 GETSIGMASK, SETSIGMASK = 0x420A, 0x420B
 GET_RSEQ_CONFIGURATION = 0x420F
 WALL = 0x40000000
+CLD_STOPPED = 5
 # The event of a stop that we asked for, or that job control made; bits 16 and up of the wait status.
 EVENT_STOP = 128
 NT_PRSTATUS, NT_X86_XSTATE = 1, 0x202
@@ -95,16 +96,35 @@ def rseq_section(tid, memory):
         return 0
 
 
+def look(tid):
+    """The wait status of a thread that stopped or ended; None for neither. Raises OSError (ECHILD) when it is gone.
+    A stop is only looked at: were it waited for, the kernel would drop the signal that it is about, should we die."""
+    try:
+        found = os.waitid(os.P_PID, tid, os.WEXITED | os.WSTOPPED | os.WNOHANG | os.WNOWAIT | WALL)
+    except OSError as error:
+        # Before Linux 4.7.
+        if error.errno != errno.EINVAL:
+            raise
+        return take(tid)
+    if found is None:
+        return None
+    stopped = found.si_code in (os.CLD_TRAPPED, CLD_STOPPED)
+    return found.si_status << 8 | 0x7F if stopped else take(tid)
+
+
+def take(tid):
+    """The same, and the kernel forgets it: a thread that ended, or a signal that shall reach nobody."""
+    got, status = os.waitpid(tid, os.WNOHANG | WALL)
+    return status if got != 0 else None
+
+
 def wait_for(tid, seconds):
-    """The next wait status of a thread; None when it did not change in time. Raises OSError (ECHILD) when it is gone."""
+    """look(), for so long; None when nothing came."""
     end, pause = time.monotonic() + seconds, 0.0
     while True:
-        got, status = os.waitpid(tid, os.WNOHANG | WALL)
-        if got != 0:
+        status = look(tid)
+        if status is not None or time.monotonic() > end:
             return status
-        now = time.monotonic()
-        if now > end:
-            return None
         time.sleep(pause)
         # Short calls are waited for eagerly, long ones are not.
         pause = min(0.001, pause + 0.00001)

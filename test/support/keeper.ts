@@ -63,11 +63,14 @@ export function keeperProgram(): string {
 /** Until every thread has done two more rounds, so that one of them began after this call; throws where one never does. */
 export async function goesOn(keeper: Keeper): Promise<void> {
   const before = keeper.page()
-  const late = () => keeper.kinds().filter((kind) => keeper.page().rounds[kind] < before.rounds[kind] + 2)
-  await waitUntil(
-    `${keeper.pid} goes on: ${statusOfThreads(keeper.pid, 'State').join()}`,
-    () => late().length === 0,
-  )
+  const late = () => {
+    const { rounds } = keeper.page()
+    return keeper.kinds().filter((kind) => rounds[kind] < before.rounds[kind] + 2)
+  }
+  await waitUntil('the keeper goes on', () => late().length === 0).catch((error: Error) => {
+    const states = statusOfThreads(keeper.pid, 'State').join()
+    throw new Error(`${error.message}: ${late().join()} stands still; threads of ${keeper.pid}: ${states}`)
+  })
 }
 
 /** What is not as it was before anybody touched the process: nothing, when all is well. */

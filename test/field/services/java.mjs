@@ -12,7 +12,7 @@ const THREADS = 8
 const DIGEST_BYTES = 32
 /** What is asked for, over and over: a seed, a size, and the digest that must come. */
 const QUESTIONS = Array.from({ length: 64 }, (_, index) => {
-  const [seed, size] = [1 + index * 7919, 1024 << index % 7]
+  const [seed, size] = [1 + index * 7919, 1024 << (index % 7)]
   return { seed, size, digest: sha256(bytesOf(seed, size)) }
 })
 
@@ -28,7 +28,9 @@ export function java(folder) {
     const question = Buffer.alloc(8)
     question.writeInt32BE(seed, 0)
     question.writeInt32BE(size, 4)
-    const answer = await connection.ask(question, (bytes) => (bytes.length < DIGEST_BYTES ? undefined : bytes))
+    const answer = await connection.ask(question, (bytes) =>
+      bytes.length < DIGEST_BYTES ? undefined : bytes,
+    )
     same(answer.toString('hex'), digest, `seed ${seed}`)
   }
 

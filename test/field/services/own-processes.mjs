@@ -28,8 +28,11 @@ export function launch(command, args, options = {}) {
   }
   running.add(own)
   own.exit = new Promise((resolve) => {
-    child.once('error', (error) => resolve((own.ended = error.message)))
-    child.once('close', (code, signal) => resolve((own.ended = code ?? signal)))
+    child.once('error', (error) => resolve(error.message))
+    child.once('close', (code, signal) => resolve(code ?? signal))
+  }).then((ended) => {
+    own.ended = ended
+    return ended
   })
   return own
 

@@ -69,7 +69,9 @@ export function postgres(folder) {
       const [a, t, b, delta, count] = sql(SUMS).split('|').map(Number)
       if (a !== t || a !== b || a !== delta) errors.push(`sums of balances: ${[a, t, b, delta].join(', ')}`)
       if (count !== operations) errors.push(`${count} in the history, pgbench made ${operations}`)
-      const bad = server.output.split('\n').filter((line) => /\b(ERROR|FATAL|PANIC|terminated by)\b/.test(line))
+      const bad = server.output
+        .split('\n')
+        .filter((line) => /\b(ERROR|FATAL|PANIC|terminated by)\b/.test(line))
       if (bad.length > 0) errors.push(`${bad.length} errors in the log: ${bad[0]}`)
       return { operations, errors }
     },
@@ -81,7 +83,9 @@ export function postgres(folder) {
   }
 
   function backends() {
-    return sql("SELECT pid FROM pg_stat_activity WHERE application_name = 'pgbench'").split('\n').filter(Boolean)
+    return sql("SELECT pid FROM pg_stat_activity WHERE application_name = 'pgbench'")
+      .split('\n')
+      .filter(Boolean)
   }
 
   function counted() {

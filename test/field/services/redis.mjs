@@ -8,7 +8,9 @@ import { programOf } from './programs.mjs'
 const LANES = [0, 1]
 const STORED_BYTES = [64, 512, 4096, 32_768]
 /** One round takes some seconds. */
-const ROUND = '-n 20000 -c 8 -P 4 -r 10000 -d 512 -q -t set,get,incr,lpush,rpop,sadd,hset,zadd,spop'.split(' ')
+const ROUND = '-n 20000 -c 8 -P 4 -r 10000 -d 512 -q -t set,get,incr,lpush,rpop,sadd,hset,zadd,spop'.split(
+  ' ',
+)
 
 export function redis(folder) {
   const counts = LANES.map(() => 0)
@@ -74,7 +76,8 @@ export function redis(folder) {
       if (wrong.length > 0) return { operations, errors }
       for (const lane of LANES) {
         const stored = await command(connections[lane], 'GET', `counter-${lane}`)
-        if (stored !== String(counts[lane])) errors.push(`counter-${lane}: ${stored}, answered ${counts[lane]}`)
+        if (stored !== String(counts[lane]))
+          errors.push(`counter-${lane}: ${stored}, answered ${counts[lane]}`)
       }
       const bad = server.output.split('\n').filter((line) => /crashed|BUG REPORT|\berror\b/i.test(line))
       if (bad.length > 0) errors.push(`in the log: ${bad[0]}`)
