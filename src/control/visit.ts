@@ -142,7 +142,7 @@ const HINTS: Readonly<Record<string, string>> = {
   gone: 'look for its successor with `pgrep -a NAME`',
   'not-traceable': 'see TracerPid in /proc/PID/status and /proc/sys/kernel/yama/ptrace_scope',
   uninterruptible: 'try again when that is over: `ps -o stat,wchan` shows it',
-  broken: 'arena-inspect report shows the damage; the process will probably end in its next malloc or free',
+  broken: 'arena-inspect report shows the damage; the process may end by it at any malloc or free',
   'no-memory': 'see its limits in /proc/PID/limits',
 }
 
@@ -162,5 +162,6 @@ export function refusal(pid: number, { code, why }: ScriptRefusal, tries = 1): R
   const times = tries > 1 ? `, tried ${tries} times` : ''
   const known = CODES.has(code) ? (code as RefusalCode) : 'other'
   const hint = HINTS[code] ?? 'nothing was left changed in the process'
-  return new Refusal(known, `nothing was called in process ${pid}: ${why}${times}`, hint)
+  const what = code === 'broken' ? 'a call was broken off' : 'nothing was called'
+  return new Refusal(known, `${what} in process ${pid}: ${why}${times}`, hint)
 }

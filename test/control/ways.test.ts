@@ -7,7 +7,7 @@ import { parseTaskStatus, refusalOf } from '../../src/control/guard.js'
 import { predictTrim, trim } from '../../src/control/trim.js'
 import { verify } from '../../src/control/verify.js'
 import { arenaInspect } from '../support/command.js'
-import { openControlled } from '../support/control-page.js'
+import { openControlled, statusOfThreads } from '../support/control-page.js'
 import { compile, ROOT, type Running, scratch, start } from '../support/programs.js'
 
 async function odd(t: Test, ...args: string[]): Promise<Running> {
@@ -79,6 +79,28 @@ t.test('the signal that tells of the end reaches nobody', async (t) => {
   running.child.kill('SIGUSR1')
   t.equal((await told).trim(), '0', 'it catches SIGURG and SIGWINCH, and saw none')
 })
+
+for (const [mode, signal] of [
+  ['fault', 11],
+  ['abort', 6],
+] as const) {
+  t.test(`a call that ends in signal ${signal} is broken off`, async (t) => {
+    const running = await odd(t, mode)
+    const why = new RegExp(
+      `a call was broken off in process ${running.pid}: malloc_trim ended in signal ${signal}: the heap is damaged`,
+    )
+    await refuses(t, running, 'trim', why)
+    t.same(
+      statusOfThreads(running.pid, 'SigBlk').filter((mask) => !mask.endsWith(' 0000000000000000')),
+      [],
+    )
+    const told = new Promise<string>((resolve) =>
+      running.child.stdout!.once('data', (data) => resolve(String(data))),
+    )
+    running.child.kill('SIGUSR1')
+    t.equal((await told).trim(), 'allocates 1', 'mended, it lives and finds no lock held')
+  })
+}
 
 t.test('shadow stacks are refused by name', async (t) => {
   const status = readFileSync('/proc/self/status', 'utf8')

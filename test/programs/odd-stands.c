@@ -5,6 +5,7 @@
 //   small BYTES its first thread as in deep, another on a stack of BYTES
 //   filter      a seccomp filter of its own that allows what malloc and a call need, and kills for anything else
 //   late        it catches SIGURG and SIGWINCH and counts them; a second SIGUSR1 prints the counts
+//   fault abort its heap is damaged so that malloc_trim faults, or is ended by glibc; later it mends that, and allocates
 #define _GNU_SOURCE
 #include <alloca.h>
 #include <errno.h>
@@ -58,6 +59,27 @@ static void filter(void) {
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program)) exit(3);
 }
 
+// A chunk in the unsorted bin leads to nowhere, or one in a fastbin has a size that it cannot have.
+static void damaged(int faults) {
+  enum { FAST_BYTES = 40, MANY = 20 };
+  static char printed[64];
+  setvbuf(stdout, printed, _IOFBF, sizeof printed);
+  pthread_t thread;
+  pthread_create(&thread, 0, sleep_deep, 0);
+  size_t *volatile chunks[MANY], *volatile large = malloc(5000), *guard = malloc(100);
+  for (int i = 0; i < MANY; i++) chunks[i] = malloc(FAST_BYTES);
+  for (int i = 0; i < MANY; i++) free(chunks[i]);
+  free(large);
+  volatile size_t *place = faults ? large + 1 : chunks[MANY - 2] - 1;
+  size_t before = *place;
+  *place = faults ? 0x1000 : 0x7fffffff1;
+  stand();
+  *place = before;
+  free(malloc(60000));
+  printf("allocates %d\n", guard != 0);
+  fflush(stdout);
+}
+
 int main(int count, char **arguments) {
   const char *mode = arguments[1];
   signal(SIGUSR1, on_usr1);
@@ -87,6 +109,7 @@ int main(int count, char **arguments) {
     printf("%d\n", (int)urgent);
     fflush(stdout);
   }
+  if (!strcmp(mode, "fault") || !strcmp(mode, "abort")) damaged(!strcmp(mode, "fault"));
   if (!strcmp(mode, "filter")) filter(), stand();
   for (;;) doze();
 }
