@@ -134,11 +134,13 @@ class OwnProcess(object):
 
     def cost_of(self, tid, registers):
         """Waits that start again unseen cost nothing; one with a timeout could end early, were we killed."""
-        if self.hold.signals[tid] != 0 or pt.rseq_section(tid, self.memory) != 0:
+        if self.hold.signals[tid] != 0:
             return None
         if self.machine_class.restarts_with_timeout(registers):
             return 2
-        return 0 if self.machine_class.in_system_call(registers) else 1
+        if self.machine_class.in_system_call(registers):
+            return 0
+        return 1 if pt.rseq_section(tid, self.memory) == 0 else None
 
     def is_inside(self, stand, text):
         unwinder = Unwinder(self.word, reader_of(self.memory), mappings(self.pid))

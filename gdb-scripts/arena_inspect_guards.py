@@ -126,31 +126,29 @@ def touches_malloc(process, plan, stand, span):
 
 
 def choose_threads(process, plan):
-    """The threads that may make the calls, the best first: on a whole stack with room, not inside malloc."""
+    """The threads that may make the calls, the best first: on a whole stack with room, not inside malloc. Where malloc
+    takes no locks (one thread), no thread at all may be in it."""
     stands = process.stands()
     single = plan["singleThreaded"]
     lockless = len(stands) == 1 or (single is not None and process.number(single, 1) != 0)
     maps = mappings(process.pid)
-    fit = []
+    clean, doubtful = [], []
     for stand in sorted((one for one in stands if one.cost is not None), key=lambda one: one.cost):
+        if len(clean) == MOST_CALLERS and not lockless:
+            break
         span = stand.span(process.pid, maps, stands)
         if span is not None and stand.stack - span[0] >= process.room:
             stand.lowest = span[0]
-            fit.append((stand, span))
-    if not fit or (lockless and len(fit) < len(stands)):
+            (doubtful if touches_malloc(process, plan, stand, span) else clean).append(stand)
+    if not clean + doubtful or (lockless and len(clean + doubtful) < len(stands)):
         raise Refusal("no-stack", NO_STACK, True)
-    return outside_malloc(process, plan, fit, lockless)
-
-
-def outside_malloc(process, plan, fit, lockless):
-    """Those that are not inside malloc. Where malloc takes no locks (one thread), no thread at all may be in it."""
-    clean, doubtful = [], []
-    for stand, span in fit:
-        if len(clean) == MOST_CALLERS and not lockless:
-            break
-        (doubtful if touches_malloc(process, plan, stand, span) else clean).append(stand)
     if clean and (not lockless or not doubtful):
         return clean
+    return unwound(process, plan, clean, doubtful, lockless)
+
+
+def unwound(process, plan, clean, doubtful, lockless):
+    """`clean`, and those of the doubtful threads that are not inside malloc by their callers."""
     for stand in doubtful:
         inside = process.is_inside(stand, plan["mallocText"])
         if inside is False:

@@ -92,6 +92,8 @@ class Hold(object):
         end = time.monotonic() + UNLOCK_SECONDS
         held, owned = self.held(locks), {}
         for _ in range(NUDGE_ROUNDS):
+            if not held:
+                break
             orphans = held - set(owned.values())
             for tid in [tid for tid in self.signals if self.is_awake(tid)]:
                 if not held or time.monotonic() > end:
