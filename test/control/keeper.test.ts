@@ -7,10 +7,11 @@ import type { CallName } from '../../src/control/plan.js'
 import { Refusal } from '../../src/control/refusal.js'
 import { verify } from '../../src/control/verify.js'
 import { visit } from '../../src/control/visit.js'
+import { buildOf, compileFor, fetchedSuites } from '../matrix/glibcs.js'
 import { arenaInspect } from '../support/command.js'
 import { openControlled, tracerOf } from '../support/control-page.js'
 import { goesOn, type Keeper, KINDS, type Kind, lost, startKeeper } from '../support/keeper.js'
-import { ROOT } from '../support/programs.js'
+import { compile, ROOT } from '../support/programs.js'
 import { randomFrom } from '../support/random.js'
 import { waitUntil } from '../support/wait-until.js'
 
@@ -28,6 +29,20 @@ const PROGRAMS: readonly (readonly string[])[] = [
   ['epoll'],
   ['sigsuspend'],
 ]
+/** The same program for 32 bits, and linked statically. */
+const OTHER_BUILDS: readonly (readonly [name: string, wanted: readonly string[]])[] = [
+  ['i386', []],
+  ...['general', 'xmm', 'x87'].map((kind) => ['i386', [kind]] as const),
+  ...['general', 'poll'].map((kind) => ['i386', ['alone', kind]] as const),
+  ['static', []],
+]
+
+async function builtFor(name: string): Promise<string | null> {
+  if (name === 'static') return compile('test/programs/keeper.c', ['-xnone', '-static'])
+  const build = buildOf(await fetchedSuites(), '2.36', 'i386')
+  return typeof build === 'string' ? null : compileFor(build, 'test/programs/keeper.c')
+}
+
 const nameOf = (wanted: readonly string[]) => wanted.join(' ') || 'all kinds'
 
 t.test('the keeper notices a single bit', async (t) => {
@@ -82,6 +97,32 @@ t.test('visits that nobody disturbs', async (t) => {
       t.same(waitsCut(keeper), {}, 'no wait ended early')
       if (COMPUTING.includes(wanted[0] as never))
         t.notOk(callers.has(keeper.pid), 'the computing thread made the calls')
+    })
+  }
+})
+
+t.test('in 32 bits and linked statically: undisturbed, then its script killed', async (t) => {
+  for (const [build, wanted] of OTHER_BUILDS) {
+    await t.test(`${build} ${nameOf(wanted)}`, async (t) => {
+      const program = await builtFor(build)
+      if (program === null) return void t.pass(build, { skip: 'glibc 2.36 for i386 could not be fetched' })
+      const keeper = await startKeeper(wanted, program)
+      t.teardown(keeper.end)
+      const opened = await openControlled(keeper.pid)
+      t.teardown(() => opened.close())
+      const { differences, glibcs } = await verify(opened, opened.symbols)
+      t.same(differences, [])
+      t.equal(glibcs.statsProblem, null)
+      t.equal((await visit(opened, { calls: ['trim', 'info', 'trim'] })).way, 'ptrace')
+      await goesOn(keeper)
+      t.same(waitsCut(keeper), {}, 'no wait ended early')
+      const random = randomFrom(SEED)
+      for (let kill = 0; kill < Math.max(2, KILLS / 20); kill++) {
+        await killScript(opened, random)
+        await goesOn(keeper)
+      }
+      t.same(lost(keeper), [])
+      t.same((await verify(opened, opened.symbols)).differences, [], 'it can still be asked')
     })
   }
 })
