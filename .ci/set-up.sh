@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes this checkout ready: npm packages from the lock file, and the system packages that are missing.
-# usage: set-up.sh PACKAGE...   of: gdb gcc libc6-dev libc6-dbg tmux time zstd lz4 xz-utils
+# usage: set-up.sh PACKAGE...   of: gdb gcc libc6-dev libc6-dbg python3 tmux time zstd lz4 xz-utils
 #                 PACKAGE?      of: gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user chromium debootstrap gdbserver
 #                                   linux-perf prometheus parallel zsh fish mandoc shellcheck emacs-nox elpa-dap-mode
 # As root on Debian it installs them; otherwise it prints the line to run and fails. Without those with a question mark
@@ -21,6 +21,7 @@ for package in "$@"; do
     'elpa-dap-mode?') dpkg -s elpa-dap-mode >/dev/null 2>&1 && continue ;;
     'linux-perf?') command -v perf >/dev/null 2>&1 && continue ;;
     xz-utils) command -v xz >/dev/null 2>&1 && continue ;;
+    python3) [ -x /usr/bin/python3 ] && continue ;;
     time) [ -x /usr/bin/time ] && continue ;;
     libc6-dev) [ -e /usr/include/malloc.h ] && continue ;;
     libc6-dbg) [ -d /usr/lib/debug/.build-id ] && dpkg -s libc6-dbg >/dev/null 2>&1 && continue ;;

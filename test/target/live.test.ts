@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { address } from '../../src/memory/address.js'
 import { buildIdOfFile } from '../../src/target/elf/build-id.js'
-import { openLive } from '../../src/target/live/open-live.js'
+import { elfMachine, openLive } from '../../src/target/live/open-live.js'
 import { parseMaps } from '../../src/target/live/proc-maps.js'
 import { type Target, TargetError } from '../../src/target/target.js'
 import { compile, type Running, scratch, start } from '../support/programs.js'
@@ -273,6 +273,20 @@ t.test('a program that was deleted, then replaced', async (t) => {
     t.equal(buildIdOfFile(module.file!), buildId)
     target.close()
   }
+})
+
+t.test('what machine a program is for', async (t) => {
+  const head = (elfClass: number, machine: number) =>
+    Uint8Array.from([0x7f, 0x45, 0x4c, 0x46, elfClass, ...Array(13).fill(0), machine & 255, machine >> 8])
+  t.equal(
+    elfMachine(readFileSync('/proc/self/exe').subarray(0, 20)),
+    process.arch === 'x64' ? 'x86_64' : 'aarch64',
+  )
+  t.equal(elfMachine(head(2, 62)), 'x86_64')
+  t.equal(elfMachine(head(1, 62)), 'x32', 'refused by name')
+  t.equal(elfMachine(head(1, 3)), 'i386')
+  t.equal(elfMachine(head(2, 243)), 243)
+  t.equal(elfMachine(null), 0)
 })
 
 t.test('the process ends, or becomes another', async (t) => {

@@ -179,22 +179,26 @@ function readThreadsOf(pid: number): Thread[] {
   }
 }
 
+/** What the first 20 bytes of an ELF file say of its machine; a number where it is none of ours, 0 for no ELF file. */
+export function elfMachine(head: Uint8Array | null): Target['machine'] | 'x32' | number {
+  const number = head !== null && head.length >= 20 ? head[18]! + 256 * head[19]! : 0
+  const machine = ELF_MACHINES.get(number) ?? number
+  // 32-bit pointers in x86_64 code.
+  return machine === 'x86_64' && head![4] === ELFCLASS32 ? 'x32' : machine
+}
+
 const ELFCLASS32 = 1
 const SUPPORTED = 'Supported are programs for x86_64, i386 and aarch64.'
 
 function machineOf(pid: number, memory: ProcessMemory, regions: () => readonly Region[]): Target['machine'] {
   const head = readHeadOrNull(`/proc/${pid}/exe`, 20) ?? headInMemory(memory, regions())
-  const number = head !== null && head.length >= 20 ? head[18]! + 256 * head[19]! : 0
-  const machine = ELF_MACHINES.get(number)
-  const isX32 = machine === 'x86_64' && head![4] === ELFCLASS32
-  if (machine && !isX32) return machine
+  const machine = elfMachine(head)
+  if (typeof machine === 'string' && machine !== 'x32') return machine
   if (!memory.isAlive()) throw goneError(pid)
-  if (isX32)
-    throw new TargetError(`process ${pid} is an x32 program (32-bit pointers, x86_64 code)`, SUPPORTED)
   throw new TargetError(
-    number === 0
+    machine === 0
       ? `cannot tell the machine type of process ${pid}`
-      : `process ${pid} runs code of ELF machine type ${number}`,
+      : `process ${pid} runs ${machine === 'x32' ? 'x32 code' : `code of ELF machine type ${machine}`}`,
     SUPPORTED,
   )
 }
