@@ -24,6 +24,8 @@ from arena_inspect_xstate import frame_state_size  # noqa: E402
 CALL_ROOM = 24 * 1024
 # What a function returns into, behind its frame; some words more on i386, which has its arguments there.
 MOST_TAIL_BYTES = 160
+# raise() runs below the frames behind it, while others are written further down.
+RAISE_ROOM = 2048
 MOST_REGSET_BYTES = 64 * 1024
 MOST_CODE_BYTES = 64 << 20
 # Signals that a thread makes itself: were they blocked, the kernel would take their handlers away.
@@ -233,7 +235,7 @@ class Caller(object):
         aligned = (top - len(state) + machine.STATE_HEAD) & ~(XSTATE_ALIGN - 1)
         self.state_at = aligned - machine.STATE_HEAD
         self.slot = (self.state_at - 16) & ~15
-        self.place = (process.most_steps * (machine.FRAME_BYTES + MOST_TAIL_BYTES) + 63) & ~63
+        self.place = (process.most_steps * (machine.FRAME_BYTES + MOST_TAIL_BYTES) + RAISE_ROOM + 63) & ~63
         self.low = (self.slot - 2 * self.place) & ~63
         if self.low - CALL_ROOM < lowest:
             raise Refusal("no-stack", NO_STACK, True)
@@ -248,7 +250,7 @@ class Caller(object):
         # What it stands on now is left alone: it may still need it.
         base = self.low if self.live != self.low else self.low + self.place
         data, first, begin = self.machine.image(self.original, steps + [final], self.slot, self.blocked, base)
-        if len(data) > self.place:
+        if len(data) > self.place - RAISE_ROOM:
             raise Refusal("no-stack", "the frames take %d bytes" % len(data))
         self.process.write(base, data)
         # 1. Let go now, it takes the frames one by one, which also block its signals and give them back.

@@ -92,20 +92,22 @@ class Hold(object):
         end = time.monotonic() + UNLOCK_SECONDS
         held, owned = self.held(locks), {}
         for _ in range(NUDGE_ROUNDS):
-            if not held:
-                break
-            orphans = held - set(owned.values())
-            for tid in [tid for tid in self.signals if self.is_awake(tid)]:
+            orphans, nudged = held - set(owned.values()), 0
+            for tid in [tid for tid in self.signals if held and self.is_awake(tid)]:
                 if not held or time.monotonic() > end:
                     return held
                 # One that is outside of malloc, as is known, could only go in again.
                 if owned.get(tid) not in held if tid in owned else not orphans:
                     continue
                 self.nudge(tid)
+                nudged += 1
                 now = self.held(locks)
                 if now != held:
                     owned[tid] = min(now ^ held)
                     held, orphans = now, now - set(owned.values())
+            # None is held any more, or whoever holds them sleeps.
+            if nudged == 0:
+                break
         return held
 
     def is_awake(self, tid):
