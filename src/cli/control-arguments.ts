@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline/promises'
 import { type Command, Option } from 'commander'
 import { Refusal } from '../control/refusal.js'
 import { type ControlledTarget, precheck, type VisitDone, type VisitOptions } from '../control/visit.js'
+import { countOf } from '../format/sizes.js'
 import { NO_GLIBC } from '../session/measure.js'
 import type { TargetSession } from '../session/open-session.js'
 import { wholeNumber } from './byte-count.js'
@@ -33,7 +34,7 @@ export function withControlOptions(command: Command): Command {
     .option('--json', 'as JSON')
     .option('--gdb <path>', 'the gdb to run', 'gdb')
     .option('--no-color', 'no colour (also: NO_COLOR)')
-    .option('--debug', "show gdb's transcript and stack traces on stderr")
+    .option('--debug', "show what the script says, gdb's transcript and stack traces on stderr")
 }
 
 function refuseRemote(): never {
@@ -82,7 +83,10 @@ function visiting<T>(options: ControlOptions, work: (options: VisitOptions) => P
       gdb: {
         gdbPath: options.gdb,
         ...(options.debug
-          ? { transcript: (direction: string, line: string) => say(`gdb ${direction} ${line}`) }
+          ? {
+              transcript: (direction: string, line: string) =>
+                say(direction === 'from-script' ? `script: ${line}` : `gdb ${direction} ${line}`),
+            }
           : {}),
       },
       onEvent: (event) => {
@@ -113,7 +117,7 @@ export async function agree(what: string, options: ControlOptions): Promise<void
 export function visitLine({ stoppedMs, callMs, calls, thread, tries, way, wayReason }: VisitDone): string {
   const again = tries > 1 ? `, ${tries} tries` : ''
   const called =
-    calls > 0 ? `, ${callMs.toFixed(1)} ms of them inside ${calls} calls on thread ${thread}` : ''
+    calls > 0 ? `, ${callMs.toFixed(1)} ms of them inside ${countOf(calls, 'call')} on thread ${thread}` : ''
   const by = way === 'gdb' ? `; gdb made the calls: ${wayReason}` : ''
   return `the process stood still for ${stoppedMs.toFixed(0)} ms${called}${again}${by}`
 }

@@ -68,13 +68,16 @@ export async function visit(
     if (event.event === 'pause') await work.look?.(event.name)
     return !options.signal?.aborted
   }
+  const say = (how: string) => options.gdb?.transcript?.('from-script', `the calls are made by ${how}`)
   let wayReason = 'it was asked for'
   if (options.way !== 'gdb') {
+    say('our own ptrace')
     const ours = await visitByPtrace(plan, onEvent, options.gdb, options.signal)
     if (!ours.refused) return { ...ours, way: 'ptrace', wayReason: null }
     if (ours.refused.code !== CANNOT_FRAME) throw refusal(pid, ours.refused, ours.tries)
     wayReason = ours.refused.why
   }
+  say(`gdb: ${wayReason}`)
   const gdbs = await visitByGdb(plan, onEvent, options.gdb, options.signal)
   if (gdbs.refused) throw refusal(pid, gdbs.refused, gdbs.tries)
   return { ...gdbs, way: 'gdb', wayReason }
