@@ -14,7 +14,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import arena_inspect_ptrace as pt  # noqa: E402
 from arena_inspect_frames import MACHINES, XSTATE_ALIGN, Call, Final, Gadgets, NoFrames  # noqa: E402
-from arena_inspect_guards import NO_STACK, Refusal, Stand  # noqa: E402
+from arena_inspect_guards import NO_STACK, Memory, Refusal, Stand  # noqa: E402
 from arena_inspect_hold import MACHINE_OF_SIZE, Hold  # noqa: E402
 from arena_inspect_unwind import Unknown, Unwinder, mappings, reader_of  # noqa: E402
 from arena_inspect_visit import FILES, Link, answer_of, let_nothing_end_us  # noqa: E402
@@ -36,10 +36,11 @@ HARMLESS = (signal.SIGURG, signal.SIGWINCH)
 ASLEEP_SECONDS = 1.0
 
 
-class OwnProcess(object):
+class OwnProcess(Memory):
     """A process that our own ptrace stops and calls into."""
 
     needs_memory = False
+    room = CALL_ROOM
 
     def __init__(self, plan):
         self.pid, self.word, self.functions = plan["pid"], plan["wordBytes"], plan["functions"]
@@ -82,22 +83,9 @@ class OwnProcess(object):
 
     def settle(self, arenas):
         """Lets threads that are just inside malloc, or print, come out of it."""
-        stderr = self.functions["_IO_2_1_stderr_"] + (0x88 if self.word == 8 else 0x48)
+        stderr = self.functions["_IO_2_1_stderr_"] + FILES[self.word]["lock"]
         self.arenas = arenas
         self.hold.unlock(arenas + [self.number(stderr, self.word)])
-
-    # Memory.
-    def read(self, at, size):
-        try:
-            data = os.pread(self.memory, size, at)
-        except (OSError, OverflowError):
-            data = b""
-        if len(data) != size:
-            raise Refusal("unreadable", "memory at 0x%x cannot be read" % at)
-        return data
-
-    def number(self, at, size):
-        return int.from_bytes(self.read(at, size), "little")
 
     def write(self, at, data):
         try:
@@ -108,10 +96,6 @@ class OwnProcess(object):
             raise Refusal("unwritable", "memory at 0x%x cannot be written" % at)
 
     # Threads.
-    @property
-    def room(self):
-        return CALL_ROOM
-
     def stands(self):
         self.registers, stands = {}, []
         for tid in sorted(self.hold.signals):

@@ -12,7 +12,7 @@ import gdb
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from arena_inspect_guards import NeedsSymbols, Refusal, Stand  # noqa: E402
+from arena_inspect_guards import Memory, NeedsSymbols, Refusal, Stand  # noqa: E402
 from arena_inspect_visit import Link, answer_of, let_nothing_end_us  # noqa: E402
 
 # gdb calls on the thread's stack, and printf takes less than 16 KiB.
@@ -25,7 +25,7 @@ def as_refusal(error):
     return Refusal("gdb", str(error))
 
 
-class GdbProcess(object):
+class GdbProcess(Memory):
     """The process that gdb is attached to: bytes, threads, calls."""
 
     needs_memory = True
@@ -61,18 +61,6 @@ class GdbProcess(object):
 
     def settle(self, arenas):
         pass
-
-    def read(self, at, size):
-        try:
-            data = os.pread(self.memory, size, at)
-        except (OSError, OverflowError):
-            data = b""
-        if len(data) != size:
-            raise Refusal("unreadable", "memory at 0x%x cannot be read" % at)
-        return data
-
-    def number(self, at, size):
-        return int.from_bytes(self.read(at, size), "little")
 
     def write(self, at, data):
         gdb.selected_inferior().write_memory(at, bytes(data))

@@ -1,6 +1,7 @@
 # What a call into a live process needs to know first: its arenas, their locks, and a thread that is fit. Of a process
 # that is stopped already, by gdb or by our own ptrace.
 import array
+import os
 
 from arena_inspect_unwind import mappings
 
@@ -22,6 +23,22 @@ class Refusal(Exception):
 
 class NeedsSymbols(Exception):
     """Whoever unwinds has to read files for it, which is done while the process runs."""
+
+
+class Memory(object):
+    """Reads from `self.memory`, an open /proc/PID/mem."""
+
+    def read(self, at, size):
+        try:
+            data = os.pread(self.memory, size, at)
+        except (OSError, OverflowError):
+            data = b""
+        if len(data) != size:
+            raise Refusal("unreadable", "memory at 0x%x cannot be read" % at)
+        return data
+
+    def number(self, at, size):
+        return int.from_bytes(self.read(at, size), "little")
 
 
 class Stand(object):

@@ -68,6 +68,19 @@ function isAlive(pid: number): boolean {
   return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
 }
 
+t.test('a lock of stderr that is held: malloc_info alone', async (t) => {
+  const running = await odd(t, 'printing')
+  const held = await works(t, running, 'stats')
+  t.equal(held.mallocStats, null)
+  t.equal(held.mallocStatsProblem, 'a thread that is printing holds the lock of stderr')
+  t.match(held.mallocInfo.xml, /^<malloc version="1">[\s\S]*<\/malloc>\n$/)
+  running.child.kill('SIGUSR1')
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  const free = await works(t, running, 'stats')
+  t.equal(free.mallocStatsProblem, null)
+  t.equal(free.mallocStats.totalInUseBytes, free.trueTotals.inUseBytes)
+})
+
 t.test('the signal that tells of the end reaches nobody', async (t) => {
   const running = await odd(t, 'late')
   for (const command of ['stats', 'trim', 'verify']) await works(t, running, command)

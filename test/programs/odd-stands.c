@@ -6,6 +6,7 @@
 //   filter      a seccomp filter of its own that allows what malloc and a call need, and kills for anything else
 //   late        it catches SIGURG and SIGWINCH and counts them; a second SIGUSR1 prints the counts
 //   fault abort its heap is damaged so that malloc_trim faults, or is ended by glibc; later it mends that, and allocates
+//   printing    another thread holds the lock of stderr
 #define _GNU_SOURCE
 #include <alloca.h>
 #include <errno.h>
@@ -44,6 +45,13 @@ __attribute__((noinline)) static void deep(void *(*then)(void *)) {
   then(used);
 }
 static void *stand_once(void *none) { stand(); return none; }
+static void *print(void *none) {
+  flockfile(stderr);
+  stand();
+  funlockfile(stderr);
+  for (;;) doze();
+  return none;
+}
 static void *sleep_deep(void *none) { while (!go) doze(); return none; }
 
 #define ALLOW(call) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##call, 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
@@ -100,6 +108,10 @@ int main(int count, char **arguments) {
     if (pthread_attr_setstacksize(&attributes, (size_t)atol(arguments[count - 1]))) return 2;
     if (pthread_create(&thread, &attributes, stand_here, 0)) return 2;
     deep(sleep_deep);
+  }
+  if (!strcmp(mode, "printing")) {
+    pthread_t thread;
+    if (pthread_create(&thread, 0, print, 0)) return 2;
   }
   if (!strcmp(mode, "late")) {
     signal(SIGURG, on_urgent);
