@@ -201,7 +201,10 @@ class Caller(object):
         self.mask = pt.get_mask(tid)
         faults = [getattr(signal, name) for name in OWN_FAULTS]
         self.blocked = ~sum(1 << (number - 1) for number in [self.machine.signal] + faults) % (1 << 64)
-        self.state = pt.get_regset(tid, pt.NT_X86_XSTATE, MOST_REGSET_BYTES)
+        try:
+            self.state = pt.get_regset(tid, pt.NT_X86_XSTATE, MOST_REGSET_BYTES)
+        except OSError as error:
+            raise Refusal("cannot-frame", "the kernel does not give the vector state: %s" % os.strerror(error.errno))
         self.late = None
         self.changed = False
         self.lay_out(lowest)

@@ -161,9 +161,9 @@ class Visit(object):
         if p.number(self.plan["stderrVariable"], p.word) != at:
             raise Refusal("stderr-replaced", "the program has put another FILE into its variable stderr")
         locks = [p.functions[name] for name in ("flockfile", "funlockfile") if name in p.functions]
-        unlock = []
+        unlock, lock = [], p.number(at + layout["lock"], p.word)
         if len(locks) == 2:
-            if p.number(p.number(at + layout["lock"], p.word), 4) != 0:
+            if p.number(lock, 4) != 0:
                 raise Refusal("stderr-locked", "a thread that is printing holds the lock of stderr")
             unlock = [Call(locks[1], at)]
             p.call("flockfile", (at,), unlock + self.undo)
@@ -177,6 +177,12 @@ class Visit(object):
             p.write(at, ours if unlock else self.without_lock(ours))
             p.call("malloc_stats", (), undo)
             text = self.written(at)
+        except Refusal as refusal:
+            # It took the lock once more and did not give it back: an int, a count, an owner.
+            if refusal.code == "broken" and unlock:
+                p.write(lock, bytes(8 + p.word))
+                unlock = []
+            raise
         finally:
             p.write(at, before)
             if unlock:

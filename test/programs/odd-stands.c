@@ -52,7 +52,11 @@ static void *print(void *none) {
   for (;;) doze();
   return none;
 }
-static void *sleep_deep(void *none) { while (!go) doze(); return none; }
+static void *sleep_deep(void *none) {
+  while (!go) doze();
+  fputs("", stderr);
+  return none;
+}
 
 #define ALLOW(call) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##call, 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 static void filter(void) {
@@ -84,6 +88,8 @@ static void damaged(int faults) {
   stand();
   *place = before;
   free(malloc(60000));
+  // Which takes the lock of stderr.
+  pthread_join(thread, 0);
   printf("allocates %d\n", guard != 0);
   fflush(stdout);
 }
