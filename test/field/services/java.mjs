@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Connection, Load, same, sha256 } from './load.mjs'
-import { end, launch, until } from './own-processes.mjs'
+import { end, lastWords, launch, until } from './own-processes.mjs'
 import { programOf } from './programs.mjs'
 
 const SOURCE = fileURLToPath(new URL('Churn.java', import.meta.url))
@@ -51,8 +51,7 @@ export function java(folder) {
 
     async check() {
       const { operations, errors } = await load.stop()
-      const said = server.output.replace(/^port \d+\n/, '').trim()
-      if (said !== '') errors.push(said)
+      if (!/^port \d+\n$/.test(server.output)) errors.push(`it said: ${lastWords(server)}`)
       if (existsSync(crashReport)) errors.push('the virtual machine wrote a crash report')
       return { operations, errors }
     },

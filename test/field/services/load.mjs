@@ -32,7 +32,8 @@ export class Load {
   }
 }
 
-async function withinTime(answer) {
+/** The answer; rejects when it takes too long. */
+export async function withinTime(answer) {
   let timer
   const late = new Promise((_, reject) => {
     timer = setTimeout(() => reject(new Error(`no answer within ${ANSWER_MS / 1000} s`)), ANSWER_MS)

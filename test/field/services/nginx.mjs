@@ -2,7 +2,7 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { askHttp, Load, sha256 } from './load.mjs'
-import { childrenOf, end, freePort, launch, until } from './own-processes.mjs'
+import { childrenOf, end, freePort, lastWords, launch, until } from './own-processes.mjs'
 import { programOf } from './programs.mjs'
 
 const WORKERS = 2
@@ -57,7 +57,7 @@ export function nginx(folder) {
 
     async check() {
       const { operations, errors } = await load.stop()
-      if (server.output.trim() !== '') errors.push(server.output.trim())
+      if (server.output !== '') errors.push(`it said: ${lastWords(server)}`)
       return { operations, errors }
     },
 

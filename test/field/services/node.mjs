@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url'
 import { digestWork } from './digest-work.mjs'
 import { askHttp, Load, sha256 } from './load.mjs'
-import { end, launch, until } from './own-processes.mjs'
+import { end, lastWords, launch, until } from './own-processes.mjs'
 
 const SERVER = fileURLToPath(new URL('digest-server.mjs', import.meta.url))
 const SEEDS = Array.from({ length: 32 }, (_, index) => `seed-${index}`)
@@ -32,8 +32,7 @@ export function node() {
 
     async check() {
       const { operations, errors } = await load.stop()
-      const said = server.output.replace(/^port \d+\n/, '').trim()
-      if (said !== '') errors.push(said)
+      if (!/^port \d+\n$/.test(server.output)) errors.push(`it said: ${lastWords(server)}`)
       return { operations, errors }
     },
 

@@ -5,12 +5,18 @@ import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** How long anything that should answer may take; far more than it takes on a busy machine. */
-export const ANSWER_MS = 30_000
+export const ANSWER_MS = 60_000
 const END_MS = 10_000
 
+/** How often it is looked up what the programs have started: once they have ended, nothing tells whose it was. */
+const LOOK_MS = 1000
+
 const running = new Set()
+setInterval(() => {
+  for (const own of running) own.everStarted()
+}, LOOK_MS).unref()
 process.on('exit', () => {
-  for (const own of running) endNow(own.everStarted())
+  for (const own of running) killAll(own.everStarted())
 })
 
 /**
@@ -36,64 +42,79 @@ export function launch(command, args, options = {}) {
   })
   return own
 
-  // Children are looked up while their parent lives: later nothing tells whose they were.
   function everStarted() {
-    if (own.ended === null) for (const pid of descendants(child.pid)) family.set(pid, startOf(pid))
+    if (own.ended === null) for (const { pid, start } of descendants(child.pid)) family.set(pid, start)
     return family
   }
 }
 
-/** Ends `own` and all it started: by each signal in turn, at last by SIGKILL. */
+/** The end of what a program wrote, for a sentence. */
+export function lastWords({ output }) {
+  return output
+    .trim()
+    .split(/[\r\n]+/)
+    .slice(-3)
+    .join(' / ')
+    .slice(-300)
+}
+
+/** Ends `own` and all it started: by each signal in turn, at last by SIGKILL, which stopped ones heed too. */
 export async function end(own, ...signals) {
   if (!own) return
-  const family = own.everStarted()
+  const start = own.everStarted().get(own.pid)
   for (const signal of signals) {
     if (own.ended !== null) break
-    process.kill(own.pid, signal)
+    signalTo(own.pid, start, signal)
     await Promise.race([own.exit, sleep(END_MS)])
-    own.everStarted()
   }
-  endNow(family)
-  if (own.pid !== undefined) await own.exit
+  killAll(own.everStarted())
+  await own.exit
   running.delete(own)
 }
 
-/** By SIGKILL, which stopped ones heed too. A number that is another process's by now is left alone. */
-function endNow(family) {
-  for (const [pid, start] of family) {
-    try {
-      if (start !== null && startOf(pid) === start) process.kill(pid, 'SIGKILL')
-    } catch (error) {
-      if (error.code !== 'ESRCH') throw error
-    }
+function killAll(family) {
+  for (const [pid, start] of family) signalTo(pid, start, 'SIGKILL')
+}
+
+/** Leaves a number alone that is another process's by now. */
+function signalTo(pid, start, signal) {
+  try {
+    if (startOf(pid) === start) process.kill(pid, signal)
+  } catch (error) {
+    if (error.code !== 'ESRCH') throw error
   }
 }
 
 /** A process and all below it. */
 function descendants(pid) {
-  const below = childrenOf(pid).flatMap(descendants)
-  return [pid, ...below]
+  const all = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => statOf(Number(name)) ?? [])
+  const found = all.filter((one) => one.pid === pid)
+  for (const { pid: parent } of found) found.push(...all.filter((one) => one.parent === parent))
+  return found
 }
 
 export function childrenOf(pid) {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && statOf(name)?.parent === pid)
-    .map(Number)
+  return descendants(pid)
+    .filter(({ parent }) => parent === pid)
+    .map((one) => one.pid)
 }
 
 /** When a process began, which with its number names it for good; null when it has ended. */
 export function startOf(pid) {
-  const stat = statOf(pid)
-  return stat === null || stat.state === 'Z' ? null : stat.start
+  return statOf(pid)?.start ?? null
 }
 
 function statOf(pid) {
   const text = readOrNull(`/proc/${pid}/stat`)
   if (text === null) return null
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-  return { state: fields[0], parent: Number(fields[1]), start: fields[19] }
+  const [state, parent, ...more] = text.slice(text.lastIndexOf(')') + 2).split(' ')
+  // The 22nd field of the line.
+  return state === 'Z' ? null : { pid, parent: Number(parent), start: more[17] }
 }
 
+/** Null where a process has ended. */
 export function readOrNull(path) {
   try {
     return readFileSync(path, 'utf8')
@@ -108,7 +129,7 @@ export async function until(what, test, own = null) {
   for (const start = Date.now(); ; await sleep(50)) {
     const found = await test()
     if (found) return found
-    if (own && own.ended !== null) throw new Error(`${what}: it has ended (${own.ended})\n${own.output}`)
+    if (own && own.ended !== null) throw new Error(`${what}: it has ended (${own.ended}): ${lastWords(own)}`)
     if (Date.now() - start > ANSWER_MS) throw new Error(`${what}: not within ${ANSWER_MS / 1000} s`)
   }
 }
