@@ -80,7 +80,7 @@ t.test('200 cores, ten of them broken, ended by SIGKILL and run again', async (t
 
   const first = startArenaInspect(args)
   const lines = () => (existsSync(journal) ? readFileSync(journal, 'utf8').split('\n').length - 1 : 0)
-  await waitUntil('some are done', () => lines() >= 60)
+  await waitUntil('some are done', () => lines() >= 60, first.ending)
   const workers = workersOf(first.child)
   t.equal(workers.length, 2)
   const second = await batch(list, '-o', out)
@@ -190,7 +190,7 @@ t.test('a worker that crashes, and one that hangs, take only their own core with
 t.test('signals and wrong arguments', async (t) => {
   const into = cores('signals', 40)
   const out = join(folder, 'signals-out')
-  const { child, ended } = startArenaInspect([
+  const { child, ended, ending } = startArenaInspect([
     'batch',
     into,
     '-o',
@@ -200,7 +200,8 @@ t.test('signals and wrong arguments', async (t) => {
     '--no-gdb',
     '--no-config',
   ])
-  await waitUntil('it works', () => existsSync(join(out, 'batch.ndjson')) && readdirSync(out).length > 3)
+  const works = () => existsSync(join(out, 'batch.ndjson')) && readdirSync(out).length > 3
+  await waitUntil('it works', works, ending)
   child.kill('SIGINT')
   const { code, stdout } = await ended
   t.equal(code, 130)

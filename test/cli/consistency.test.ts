@@ -1,5 +1,5 @@
 // Figures of a process that never pauses lie within its own bounds, and --stop is one exact, short look.
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { closeSync, openSync, readFileSync, readSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -9,9 +9,10 @@ import type { Report, ReportArena } from '../../src/report/report.js'
 import { openSession } from '../../src/session/open-session.js'
 import { arenaInspect } from '../support/command.js'
 import { statusOfThreads } from '../support/control-page.js'
+import { endNow, endWithUs } from '../support/end-with-us.js'
 import { longestGap } from '../support/heartbeat.js'
 import { compile, ROOT, type Running, scratch, start } from '../support/programs.js'
-import { waitUntil } from '../support/wait-until.js'
+import { type Ending, endingOf, waitUntil } from '../support/wait-until.js'
 
 const folder = scratch()
 const run = promisify(execFile)
@@ -32,8 +33,11 @@ interface Row {
 /** The board of test/programs/busy-arenas.c. */
 class Board {
   readonly #fd: number
-  constructor(file: string) {
+  /** Of the program. */
+  readonly ending: Ending
+  constructor(file: string, busy: Running) {
     this.#fd = openSync(file, 'r+')
+    this.ending = endingOf(busy.child)
   }
 
   rows(): Row[] {
@@ -56,7 +60,8 @@ class Board {
     const bytes = Buffer.alloc(8)
     bytes.writeBigUInt64LE(epoch)
     writeSync(this.#fd, bytes, 0, 8, 0)
-    while (this.rows().some((row) => row.epoch !== epoch)) await sleep(1)
+    const hasBegun = () => this.rows().every((row) => row.epoch === epoch)
+    await waitUntil('its bounds begin', hasBegun, this.ending)
   }
 
   close(): void {
@@ -106,7 +111,7 @@ t.test('threads that allocate without pause', async (t) => {
     // Without tcaches what an arena has in use is what its thread holds.
     env: { GLIBC_TUNABLES: 'glibc.malloc.tcache_count=0' },
   })
-  const board = new Board(file)
+  const board = new Board(file, busy)
   const settled = { arenas: 0, moving: 0, movingWithBounds: 0 }
   let epoch = 0n
   const byCommand = async (...more: string[]): Promise<Report> => {
@@ -220,28 +225,36 @@ function calledAllTheSame(error: Error & { stderr?: string }): void {
 t.test('whatever happens to us, it runs on', async (t) => {
   const file = join(folder, 'kills')
   const busy = await startBusy(file)
-  const board = new Board(file)
+  const board = new Board(file, busy)
   let heldWhenKilled = 0
   for (let round = 0; round < 20; round++) {
     const args = [join(ROOT, 'dist/cli.js'), 'report', '--pid', String(busy.pid), '--stop', '--json']
-    const child = spawn('/usr/bin/env', ['-u', 'NODE_OPTIONS', process.execPath, ...args], {
-      stdio: 'ignore',
-    })
+    const child = endWithUs(
+      spawn('/usr/bin/env', ['-u', 'NODE_OPTIONS', process.execPath, ...args], { stdio: 'ignore' }),
+    )
     // Now and then at any time, else as soon as it stands still.
     if (round % 4 === 0) await sleep(30 * round)
     else await waitUntil('it is held', () => isTraced(busy.pid) || child.exitCode !== null)
     if (isTraced(busy.pid)) heldWhenKilled++
-    await killed(child)
+    await endNow(child)
     await waitUntil('it is let go', () => !isTraced(busy.pid))
     await waitUntil('no thread stands still', () =>
       statusOfThreads(busy.pid, 'State').every((state) => !/ [tT] /.test(state)),
     )
     const before = board.rows()
-    await waitUntil('a thread allocates', () => board.rows().some((row, i) => row.calls > before[i]!.calls))
+    await waitUntil(
+      'a thread allocates',
+      () => board.rows().some((row, i) => row.calls > before[i]!.calls),
+      board.ending,
+    )
   }
   // Nice as they are, it takes a while until each has had its turn.
   const before = board.rows()
-  await waitUntil('all threads allocate', () => board.rows().every((row, i) => row.calls > before[i]!.calls))
+  await waitUntil(
+    'all threads allocate',
+    () => board.rows().every((row, i) => row.calls > before[i]!.calls),
+    board.ending,
+  )
   t.ok(
     heldWhenKilled > 0,
     `${heldWhenKilled} of 20 kills came while it stood still, and it ran on after each`,
@@ -255,14 +268,14 @@ t.test('what cannot be stopped', async (t) => {
     cwd: folder,
   })
   const pid = String(target.pid)
-  const tracer = spawn('gdb', ['-nx', '-q', '-batch', '-p', pid, '-ex', 'shell sleep 60'], {
-    stdio: 'ignore',
-  })
-  await waitUntil('gdb has it', () => isTraced(target.pid))
+  const tracer = endWithUs(
+    spawn('gdb', ['-nx', '-q', '-batch', '-p', pid, '-ex', 'shell sleep 60'], { stdio: 'ignore' }),
+  )
+  await waitUntil('gdb has it', () => isTraced(target.pid), endingOf(tracer))
   const traced = await arenaInspect(['report', '--pid', pid, '--stop'])
   t.equal(traced.code, 1)
   t.match(traced.stderr, /may not be stopped \(EPERM\): another process traces it/)
-  await killed(tracer)
+  await endNow(tracer)
   const missing = await arenaInspect(['report', '--pid', pid, '--stop', '--gdb', '/no/such/gdb'])
   t.equal(missing.code, 1)
   t.match(missing.stderr, /could not be stopped: .*\/no\/such\/gdb/)
@@ -274,12 +287,4 @@ t.test('what cannot be stopped', async (t) => {
 
 function isTraced(pid: number): boolean {
   return !/^TracerPid:\t0$/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
-}
-
-async function killed(child: ChildProcess): Promise<void> {
-  if (child.exitCode === null && child.signalCode === null) {
-    const ended = new Promise((resolve) => child.once('exit', resolve))
-    child.kill('SIGKILL')
-    await ended
-  }
 }

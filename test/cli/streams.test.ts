@@ -4,8 +4,9 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { endWithUs } from '../support/end-with-us.js'
 import { compile, gcore, ROOT, scratch, start } from '../support/programs.js'
-import { waitUntil } from '../support/wait-until.js'
+import { nextOutput, waitUntil } from '../support/wait-until.js'
 
 const CHUNKS = 2_000_000
 const MIB = 2 ** 20
@@ -18,7 +19,7 @@ await running.kill()
 
 function chunks(...args: string[]) {
   const cli = ['-u', 'NODE_OPTIONS', process.execPath, join(ROOT, 'dist/cli.js'), 'chunks', core, '--no-gdb']
-  return spawn('/usr/bin/env', [...cli, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  return endWithUs(spawn('/usr/bin/env', [...cli, ...args], { stdio: ['ignore', 'pipe', 'pipe'] }))
 }
 
 function residentBytes(pid: number): number {
@@ -35,7 +36,7 @@ t.test('a reader that stops stops the walk, not with the output in memory', asyn
   const pid = child.pid!
   const ended = once(child, 'close')
   const { stdout } = child
-  const [first] = (await once(stdout, 'data')) as [Buffer]
+  const first = await nextOutput(child)
   stdout.pause()
   const before = residentBytes(pid)
   let ticks = ''
@@ -66,7 +67,7 @@ t.test('a reader that has seen enough', async (t) => {
   child.stderr.on('data', (text) => {
     stderr += text
   })
-  await once(child.stdout, 'data')
+  await nextOutput(child)
   child.stdout.destroy()
   t.same(await ended, [0, null])
   t.equal(stderr, '')

@@ -32,10 +32,11 @@ import {
   startIn,
   toolShared,
 } from '../support/containers.js'
+import { endWithUs } from '../support/end-with-us.js'
 import { asTruth, glibcTruth } from '../support/glibc-truth.js'
 import { mapperProgram } from '../support/mapper.js'
 import { ROOT, scratch } from '../support/programs.js'
-import { waitUntil } from '../support/wait-until.js'
+import { endingOf, waitUntil } from '../support/wait-until.js'
 
 const SHAPES = 'test/programs/heap-shapes.c'
 const CONTROL = 'test/programs/control-target.c'
@@ -130,12 +131,13 @@ for (const recorder of ['perf', 'gdb'] as const) {
     const made = await contained(t, '2.31', 'test/programs/mapper.c', ['arenas', '3', '100'])
     if (!made) return
     const { pid } = made.running
-    const { child, ended, stderr } = startArenaInspect([
+    const { child, ended, stderr, ending } = startArenaInspect([
       ...['trace', '--pid', String(pid), '--recorder', recorder, '--format', 'json'],
     ])
-    await waitUntil('it watches', () => child.exitCode !== null || stderr().includes('watching process'))
+    await waitUntil('it watches', () => stderr().includes('watching process'), ending)
     process.kill(pid, 'SIGUSR1')
-    await waitUntil('it has done its work', () => made.running.printed().includes('mmapCalls'))
+    const hasWorked = () => made.running.printed().includes('mmapCalls')
+    await waitUntil('it has done its work', hasWorked, made.running.ending)
     child.kill('SIGINT')
     const { stdout, code } = await ended
     t.equal(code, 130, stderr())
@@ -188,16 +190,19 @@ for (const recorder of ['perf', 'gdb'] as const) {
       ],
       { stdio: 'pipe' },
     )
+    endWithUs(child)
     const said = { stdout: '', stderr: '' }
     for (const name of ['stdout', 'stderr'] as const)
       child[name].setEncoding('utf8').on('data', (text: string) => {
         said[name] += text
       })
     const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
-    await waitUntil('it watches', () => child.exitCode !== null || said.stderr.includes('watching process'))
+    const ending = endingOf(child, () => said.stderr)
+    await waitUntil('it watches', () => said.stderr.includes('watching process'), ending)
     t.match(said.stderr, /watching process \d;/, 'a number of the namespace')
     child.stdin.write('\n')
-    await waitUntil('it has done its work', () => readFileSync(printed, 'utf8').includes('mmapCalls'))
+    const hasWorked = () => readFileSync(printed, 'utf8').includes('mmapCalls')
+    await waitUntil('it has done its work', hasWorked, ending)
     child.stdin.write('\n')
     t.equal(await ended, 130, said.stderr)
     const { births, lostEvents } = JSON.parse(said.stdout) as Trace

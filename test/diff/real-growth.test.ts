@@ -5,7 +5,7 @@ import t from 'tap'
 import type { Diff } from '../../src/diff/diff.js'
 import { arenaInspect } from '../support/command.js'
 import { compile, gcore, type Running, scratch, start } from '../support/programs.js'
-import { waitUntil } from '../support/wait-until.js'
+import { endingOf, waitUntil } from '../support/wait-until.js'
 
 const folder = scratch()
 
@@ -37,13 +37,14 @@ t.test('two cores of a program that holds ever more', async (t) => {
   const running = await start(compile('test/programs/grower.c'), ['live', '2000000'])
   t.teardown(() => running.kill())
   const lines = linesOf(running)
+  const ending = endingOf(running.child)
   const steps = () => Number(lines.at(-1)?.split(' ')[3] ?? 0)
   const coreAt = async (least: number, name: string) => {
-    await waitUntil('it grew', () => steps() >= least)
+    await waitUntil('it grew', () => steps() >= least, ending)
     const before = steps()
     const core = gcore(running.pid, join(folder, name))
     const known = lines.length
-    await waitUntil('it said more', () => lines.length > known + 1)
+    await waitUntil('it said more', () => lines.length > known + 1, ending)
     return { core, before, after: steps() }
   }
   const first = await coreAt(10, 'core.1')
@@ -77,10 +78,11 @@ t.test('snapshots, a live process, and a saved report', async (t) => {
   const running = await start(compile('test/programs/stepper.c'), [String(blocks)])
   t.teardown(() => running.kill())
   const lines = linesOf(running)
+  const ending = endingOf(running.child)
   const side = `pid:${running.pid}`
   const step = async (count: number) => {
     running.child.kill('SIGUSR1')
-    await waitUntil(`step ${count}`, () => lines.includes(`step ${count}`))
+    await waitUntil(`step ${count}`, () => lines.includes(`step ${count}`), ending)
   }
   const snapshot = async (name: string) => {
     const file = join(folder, name)

@@ -8,7 +8,7 @@ import type { Report } from '../../src/report/report.js'
 import { openSession } from '../../src/session/open-session.js'
 import { packageFiles } from '../support/debian-packages.js'
 import { type Running, scratch, start } from '../support/programs.js'
-import { DEADLINE_MS } from '../support/wait-until.js'
+import { DEADLINE_MS, type Ending, endingOf, waitUntil } from '../support/wait-until.js'
 
 /** RSS and pages are read one after the other, and the process goes on between them: so many looks at most. */
 const MOST_LOOKS = 10
@@ -116,7 +116,7 @@ t.test('Redis', async (t) => {
   const options = ['--port', '0', '--unixsocket', socket, '--save', '', '--appendonly', 'no']
   const running = await start(server, options, { env })
   t.teardown(() => running.kill())
-  const load = await client(socket)
+  const load = await client(socket, endingOf(running.child))
   t.teardown(() => load.end())
   const report = await watch(t, running, 'redis')
   t.ok(load.answers() > 1000, `${load.answers()} answers`)
@@ -127,8 +127,8 @@ t.test('Redis', async (t) => {
 })
 
 /** SET and DEL without pause over Redis's own protocol. */
-async function client(path: string): Promise<{ answers(): number; end(): void }> {
-  const connection = await connected(path)
+async function client(path: string, ending: Ending): Promise<{ answers(): number; end(): void }> {
+  const connection = await connected(path, ending)
   let answers = 0
   let n = 0
   const send = () => {
@@ -145,19 +145,19 @@ async function client(path: string): Promise<{ answers(): number; end(): void }>
     send()
   })
   send()
-  while (answers < 20_000) await new Promise((resolve) => setTimeout(resolve, 20))
+  await waitUntil('it has answered', () => answers >= 20_000, ending)
   return { answers: () => answers, end: () => connection.destroy() }
 }
 
 /** The socket is there before anybody listens. */
-async function connected(path: string): Promise<Socket> {
+async function connected(path: string, ending: Ending): Promise<Socket> {
   for (const until = Date.now() + DEADLINE_MS; ; ) {
     const connection = createConnection(path)
     try {
       await once(connection, 'connect')
       return connection
     } catch (error) {
-      if (Date.now() > until) throw error
+      if (Date.now() > until || ending() !== null) throw error
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
   }

@@ -1,8 +1,8 @@
 // What malloc_trim(0) gives back, predicted and measured, shape by shape on one glibc.
-import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { openSession } from '../../src/session/open-session.js'
 import { start } from '../support/programs.js'
+import { nextOutput } from '../support/wait-until.js'
 
 /** The shapes of test/programs/trim-shapes.c, and what each is about. */
 export const TRIM_SHAPES = [
@@ -33,7 +33,7 @@ export async function trimResult(program: string, shape: string, mib: number): P
     const predicted = session.report.heap!.totals.trimReturnsBytes
     await session.close()
     const rssBytes = rssOf(pid)
-    const answer = once(running.child.stdout!, 'data')
+    const answer = nextOutput(running.child)
     process.kill(pid, 'SIGUSR1')
     await answer
     return { shape, rssBytes, predicted, measured: rssBytes - rssOf(pid) }

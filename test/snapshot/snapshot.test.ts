@@ -242,7 +242,7 @@ t.test('a writer that is ended leaves nothing', async (t) => {
   const room = scratch()
   const file = join(room, 'big.arenas.gz')
   for (const signal of ['SIGINT', 'SIGKILL'] as const) {
-    const { child, ended } = startArenaInspect([
+    const { child, ended, ending } = startArenaInspect([
       'snapshot',
       '--pid',
       String(pid),
@@ -250,7 +250,8 @@ t.test('a writer that is ended leaves nothing', async (t) => {
       file,
       '--include-memory',
     ])
-    await waitUntil('it writes', () => readdirSync(room).some((name) => statSync(join(room, name)).size > 0))
+    const writes = () => readdirSync(room).some((name) => statSync(join(room, name)).size > 0)
+    await waitUntil('it writes', writes, ending)
     child.kill(signal)
     const { code } = await ended
     t.notOk(existsSync(file))

@@ -2,7 +2,9 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { endWithUs } from './end-with-us.js'
 import { ROOT } from './programs.js'
+import { type Ending, endingOf } from './wait-until.js'
 
 const CLI = join(ROOT, 'dist/cli.js')
 
@@ -20,6 +22,8 @@ export interface Started {
   readonly ended: Promise<Ended>
   /** What it has said so far. */
   readonly stderr: () => string
+  /** For what is waited for while it runs. */
+  readonly ending: Ending
 }
 
 export interface CommandOptions {
@@ -29,7 +33,7 @@ export interface CommandOptions {
   readonly gid?: number
 }
 
-/** Starts `arena-inspect` with arguments; stdin is empty and nothing is a terminal. */
+/** Starts `arena-inspect` with arguments; stdin is empty and nothing is a terminal. It ends with the test. */
 export function startArenaInspect(args: readonly string[], options: CommandOptions = {}): Started {
   if (!existsSync(CLI)) execFileSync(process.execPath, [join(ROOT, '.ci/build.mjs')], { stdio: 'inherit' })
   // The test runner puts a preload of its own into every child's NODE_OPTIONS.
@@ -38,6 +42,7 @@ export function startArenaInspect(args: readonly string[], options: CommandOptio
     ...options,
     env: { ...cleanEnvironment(), ...options.env },
   })
+  endWithUs(child)
   let stdout = ''
   let stderr = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -50,7 +55,7 @@ export function startArenaInspect(args: readonly string[], options: CommandOptio
     child.once('error', reject)
     child.once('close', (code, signal) => resolve({ code, signal, stdout, stderr }))
   })
-  return { child, ended, stderr: () => stderr }
+  return { child, ended, stderr: () => stderr, ending: endingOf(child, () => stderr) }
 }
 
 /** Runs `arena-inspect` with arguments to its end. */

@@ -15,6 +15,7 @@ import { basename, dirname, join } from 'node:path'
 import { type Architecture, buildOf, compileFor, fetchedSuites, type Release } from '../matrix/glibcs.js'
 import { endWithUs } from './end-with-us.js'
 import { compile, ROOT, scratch } from './programs.js'
+import { type Ending, endingOf } from './wait-until.js'
 
 const LIBRARIES = 'usr/lib/x86_64-linux-gnu'
 const LOADER = 'ld-linux-x86-64.so.2'
@@ -35,6 +36,7 @@ export interface Contained {
   readonly pid: number
   /** What it printed so far. */
   printed(): string
+  readonly ending: Ending
   end(): Promise<void>
 }
 
@@ -118,6 +120,7 @@ export async function startIn(
   return {
     pid: Number(children.trim().split(' ')[0]),
     printed: () => printed,
+    ending: endingOf(child, () => printed),
     async end() {
       child.kill('SIGKILL')
       await ended

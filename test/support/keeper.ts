@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { statusOfThreads } from './control-page.js'
 import { endWithUs } from './end-with-us.js'
 import { compile, scratch } from './programs.js'
-import { waitUntil } from './wait-until.js'
+import { type Ending, endingOf, waitUntil } from './wait-until.js'
 
 export const KINDS = [
   'main',
@@ -34,6 +34,7 @@ export interface Keeper {
   readonly page: () => KeeperPage
   /** The kinds that this processor has, of those that were wanted. */
   readonly kinds: () => readonly Kind[]
+  readonly ending: Ending
   readonly end: () => void
 }
 
@@ -50,8 +51,14 @@ export async function startKeeper(
     child.once('exit', (code) => reject(new Error(`the keeper ended: ${code}`)))
   })
   const page = () => readPage(file)
-  const keeper = { pid, page, kinds: () => running(page()), end: () => child.kill('SIGKILL') }
-  await waitUntil('the keeper runs', () => keeper.kinds().length > 0)
+  const keeper = {
+    pid,
+    page,
+    kinds: () => running(page()),
+    ending: endingOf(child),
+    end: () => child.kill('SIGKILL'),
+  }
+  await waitUntil('the keeper runs', () => keeper.kinds().length > 0, keeper.ending)
   await goesOn(keeper)
   return keeper
 }
@@ -67,7 +74,8 @@ export async function goesOn(keeper: Keeper): Promise<void> {
     const { rounds } = keeper.page()
     return keeper.kinds().filter((kind) => rounds[kind] < before.rounds[kind] + 2)
   }
-  await waitUntil('the keeper goes on', () => late().length === 0).catch((error: Error) => {
+  const noneIsLate = () => late().length === 0
+  await waitUntil('the keeper goes on', noneIsLate, keeper.ending).catch((error: Error) => {
     const states = statusOfThreads(keeper.pid, 'State').join()
     throw new Error(`${error.message}: ${late().join()} stands still; threads of ${keeper.pid}: ${states}`)
   })

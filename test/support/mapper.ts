@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { endWithUs } from './end-with-us.js'
 import { compile, scratch } from './programs.js'
+import { type Ending, endingOf, waitUntil } from './wait-until.js'
 
 /** What it says of itself: calls and bytes in whole pages. */
 export interface MapperCounts {
@@ -32,6 +33,7 @@ export interface Mapper {
   go(): void
   /** Its next line. */
   line(): Promise<string>
+  readonly ending: Ending
   /** Ticks of its heartbeat so far. */
   beats(): number
   end(): Promise<void>
@@ -56,23 +58,17 @@ export async function startMapper(
   })
   endWithUs(child)
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  const ending = endingOf(child)
   const lines: string[] = []
-  const waiting: ((line: string) => void)[] = []
   let text = ''
   child.stdout!.setEncoding('utf8').on('data', (more: string) => {
     const parts = (text + more).split('\n')
     text = parts.pop()!
-    for (const part of parts) {
-      const next = waiting.shift()
-      if (next) next(part)
-      else lines.push(part)
-    }
+    lines.push(...parts)
   })
-  const line = () => {
-    const known = lines.shift()
-    return known === undefined
-      ? new Promise<string>((resolve) => waiting.push(resolve))
-      : Promise.resolve(known)
+  const line = async () => {
+    await waitUntil('the mapper says a line', () => lines.length > 0, ending)
+    return lines.shift()!
   }
   const go = () => void child.stdin!.write('go\n')
   await line()
@@ -82,6 +78,7 @@ export async function startMapper(
     child,
     go,
     line,
+    ending,
     async work() {
       go()
       return JSON.parse(await line()) as MapperCounts

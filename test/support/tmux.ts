@@ -2,6 +2,9 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { DEADLINE_MS } from './wait-until.js'
 
+/** How long the prompt stands until that is the answer: what ran in the terminal has ended. */
+const PROMPT_MS = 5_000
+
 let servers = 0
 
 /** Why terminal tests cannot run here, or false. */
@@ -73,17 +76,23 @@ export class TmuxTerminal {
     return this.#tmux('display-message', '-p', `#{${name}}`).trim()
   }
 
-  /** The screen as soon as it matches, and is no half frame; throws with the last screen when it never does. */
+  /**
+   * The screen as soon as it matches, and is no half frame. Throws with the last screen when the shell waits for a
+   * command instead, or when it never matches.
+   */
   async until(wanted: RegExp | ((screen: string) => boolean)): Promise<string> {
     const matches = wanted instanceof RegExp ? (screen: string) => wanted.test(screen) : wanted
     const end = Date.now() + DEADLINE_MS
     let before = ''
+    let lastBusy = Date.now()
     for (;;) {
       const screen = this.screen()
       // A terminal takes a frame in pieces: two looks agree when there is no more of it.
       if (screen === before && matches(screen)) return screen
       before = screen
-      if (Date.now() > end) throw new Error(`the screen never showed ${wanted}:\n${screen}`)
+      if (!/^ready>$/.test(screen.trimEnd().split('\n').at(-1)!)) lastBusy = Date.now()
+      if (Date.now() > Math.min(end, lastBusy + PROMPT_MS))
+        throw new Error(`the screen never showed ${wanted}:\n${screen}`)
       await new Promise((resolve) => setTimeout(resolve, 30))
     }
   }

@@ -7,9 +7,16 @@ import { TmuxTerminal } from './tmux.js'
 import { waitUntil } from './wait-until.js'
 
 const CLI = join(ROOT, 'dist/cli.js')
+/** What the program says when it does not do what it was asked for. */
+const REFUSAL = /^ error: .*|nothing was done, or not all of it|could not be listed: .*/m
+
+type Wanted = RegExp | ((screen: string) => boolean)
 
 /** One terminal in `folder` and the program in it. */
 export class TuiTour extends TmuxTerminal {
+  /** The refusal that was on the screen when the last key was sent: no answer to it. */
+  #refusedBefore: string | undefined
+
   /** Without what the test runner puts into NODE_OPTIONS; closed when the test ends. */
   constructor(t: Test, size: { columns: number; rows: number }, folder: string) {
     super(size, { NODE_OPTIONS: '' })
@@ -23,8 +30,30 @@ export class TuiTour extends TmuxTerminal {
     this.type(`clear; ${process.execPath} ${CLI} ${args}; echo "code=$?"`)
   }
 
+  override press(...keys: string[]): void {
+    this.#refusedBefore = refusalOn(this.screen())
+    super.press(...keys)
+  }
+
+  override paste(text: string): void {
+    this.#refusedBefore = refusalOn(this.screen())
+    super.paste(text)
+  }
+
+  /** As the terminal's own; throws, too, when the program refuses what it was asked for. */
+  override async until(wanted: Wanted): Promise<string> {
+    let isWanted = false
+    const screen = await super.until((now) => {
+      isWanted = wanted instanceof RegExp ? wanted.test(now) : wanted(now)
+      const refused = refusalOn(now)
+      return isWanted || (refused !== undefined && refused !== this.#refusedBefore)
+    })
+    if (!isWanted) throw new Error(`refused, where this was waited for: ${wanted}\n${screen}`)
+    return screen
+  }
+
   /** Presses a key and waits for what it shows. */
-  async go(key: string, shows: RegExp | ((screen: string) => boolean)): Promise<string> {
+  async go(key: string, shows: Wanted): Promise<string> {
     this.press(key)
     return this.until(shows)
   }
@@ -41,7 +70,7 @@ export class TuiTour extends TmuxTerminal {
   }
 
   /** Types at a prompt that `opener` opens, and waits for what is shown once Enter has closed it. */
-  async enter(opener: string, text: string, shows: RegExp | ((screen: string) => boolean)): Promise<string> {
+  async enter(opener: string, text: string, shows: Wanted): Promise<string> {
     const prompt = opener === ':' ? /^ :/m : /^ (find|show only): /m
     this.paste(opener)
     await this.until(prompt)
@@ -77,6 +106,10 @@ export class TuiTour extends TmuxTerminal {
     this.type('clear; stty -a > after; cmp before after && echo same-settings')
     await this.until(/^same-settings$/m)
   }
+}
+
+function refusalOn(screen: string): string | undefined {
+  return REFUSAL.exec(screen)?.[0]
 }
 
 function programBelow(ancestor: number): number {

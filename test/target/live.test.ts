@@ -1,6 +1,5 @@
 // Live targets against real processes: memory, threads, modules, residency; nothing of it stops or changes them.
 import { execFileSync, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { copyFileSync, readFileSync, realpathSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -10,6 +9,7 @@ import { elfMachine, openLive } from '../../src/target/live/open-live.js'
 import { parseMaps } from '../../src/target/live/proc-maps.js'
 import { type Target, TargetError } from '../../src/target/target.js'
 import { compile, type Running, scratch, start } from '../support/programs.js'
+import { nextOutput } from '../support/wait-until.js'
 
 const PAGE = 4096
 const PREAMBLE = `#define _GNU_SOURCE
@@ -147,7 +147,7 @@ t.test('reads what the process can read, up to the byte', async (t) => {
   t.equal(read(hidden, 8), 0, 'no permissions, no bytes')
   t.match(memory.fault(address(none)), { kind: 'io', message: /without any access permission/ })
 
-  const grown = once(child.stdout!, 'data')
+  const grown = nextOutput(child)
   process.kill(pid, 'SIGUSR1')
   await grown
   const deadline = performance.now() + 60_000

@@ -18,7 +18,9 @@ import { SparseFile } from '../../src/target/unpack/sparse-file.js'
 import { isWholeZstd } from '../../src/target/unpack/zstd-frames.js'
 import { auxv, elfCore, mappedFiles, prpsinfo, prstatus } from '../fakes/elf-core.js'
 import { bundle } from '../support/bundle.js'
+import { endWithUs } from '../support/end-with-us.js'
 import { compile, gcore, scratch, start } from '../support/programs.js'
+import { nextOutput } from '../support/wait-until.js'
 
 const folder = scratch()
 const MIB = 1 << 20
@@ -353,7 +355,8 @@ t.test('no end of the process leaves a file', async (t) => {
       stdio: ['ignore', 'pipe', 'ignore'],
       env: { PATH: process.env.PATH, TMPDIR: own },
     })
-    await once(child.stdout!, 'data')
+    endWithUs(child)
+    await nextOutput(child)
     const ended = once(child, 'exit')
     end(child)
     await ended

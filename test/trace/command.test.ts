@@ -13,9 +13,10 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { Trace } from '../../src/trace/trace.js'
 import { arenaInspect, type Ended, startArenaInspect } from '../support/command.js'
+import { endWithUs } from '../support/end-with-us.js'
 import { type Mapper, mapperProgram, startMapper } from '../support/mapper.js'
 import { scratch } from '../support/programs.js'
-import { waitUntil } from '../support/wait-until.js'
+import { endingOf, waitUntil } from '../support/wait-until.js'
 
 interface Tracing {
   readonly child: ChildProcess
@@ -24,7 +25,7 @@ interface Tracing {
 
 /** The command, once it watches. */
 async function trace(mapper: Mapper, args: readonly string[]): Promise<Tracing> {
-  const { child, ended, stderr } = startArenaInspect([
+  const { child, ended, stderr, ending } = startArenaInspect([
     'trace',
     '--pid',
     String(mapper.pid),
@@ -32,12 +33,7 @@ async function trace(mapper: Mapper, args: readonly string[]): Promise<Tracing> 
     'gdb',
     ...args,
   ])
-  let over = false
-  void ended.then(() => {
-    over = true
-  })
-  await waitUntil('it watches', () => over || stderr().includes('watching process'))
-  if (over) throw new Error(stderr())
+  await waitUntil('it watches', () => stderr().includes('watching process'), ending)
   return { child, ended }
 }
 
@@ -52,7 +48,8 @@ function tracerOf(pid: number): number {
 async function livesOn(t: Test, mapper: Mapper): Promise<void> {
   await waitUntil('nobody traces it', () => tracerOf(mapper.pid) === 0)
   const before = mapper.beats()
-  await waitUntil('its heart beats', () => mapper.beats() > before + 20).catch((error: unknown) => {
+  const beats = () => mapper.beats() > before + 20
+  await waitUntil('its heart beats', beats, mapper.ending).catch((error: unknown) => {
     t.comment(readFileSync(`/proc/${mapper.pid}/status`, 'utf8'))
     throw error
   })
@@ -141,9 +138,9 @@ t.test('SIGKILL of the command at any moment: the process lives on, the last fil
   for (let round = 0; round < 5; round++) {
     const file = join(folder, `trace-${round}.json`)
     const args = ['trace', '--pid', String(mapper.pid), '--recorder', 'gdb', '-o', file]
-    const { child, ended, stderr } = startArenaInspect(args)
-    await waitUntil('it attaches', () => tracerOf(mapper.pid) !== 0)
-    if (round % 2 === 0) await waitUntil('it watches', () => stderr().includes('watching process'))
+    const { child, ended, stderr, ending } = startArenaInspect(args)
+    await waitUntil('it attaches', () => tracerOf(mapper.pid) !== 0, ending)
+    if (round % 2 === 0) await waitUntil('it watches', () => stderr().includes('watching process'), ending)
     if (round === 2) await new Promise((resolve) => setTimeout(resolve, 500))
     child.kill('SIGKILL')
     t.equal((await ended).signal, 'SIGKILL')
@@ -245,10 +242,10 @@ t.test('what cannot be done: one line and what to do', async (t) => {
     t.match(denied.stderr, /it belongs to user 0, you are user 65534/)
     t.match(denied.stderr, /sudo/)
   }
-  const holder = spawn('gdb', ['-nx', '-q', '-batch', '-p', pid, '-ex', 'shell sleep 60'], {
-    stdio: 'ignore',
-  })
-  await waitUntil('another gdb holds it', () => tracerOf(mapper.pid) !== 0)
+  const holder = endWithUs(
+    spawn('gdb', ['-nx', '-q', '-batch', '-p', pid, '-ex', 'shell sleep 60'], { stdio: 'ignore' }),
+  )
+  await waitUntil('another gdb holds it', () => tracerOf(mapper.pid) !== 0, endingOf(holder))
   const held = await arenaInspect(['trace', '--pid', pid, '--recorder', 'gdb'])
   t.equal(held.code, 1)
   t.match(held.stderr, /is traced by process \d+/)

@@ -9,9 +9,10 @@ import { symbolize } from '../../src/trace/symbolize.js'
 import type { TraceFrame } from '../../src/trace/trace.js'
 import type { Recording, TraceEvent } from '../../src/trace/trace-event.js'
 import { type TracedParts, TraceState } from '../../src/trace/trace-state.js'
+import { endWithUs } from '../support/end-with-us.js'
 import { type Mapper, mapperProgram, startMapper } from '../support/mapper.js'
 import { compile, ROOT, scratch } from '../support/programs.js'
-import { waitUntil } from '../support/wait-until.js'
+import { endingOf, waitUntil } from '../support/wait-until.js'
 
 const MIN = 60 * 2 ** 20
 
@@ -59,7 +60,7 @@ function statusOf(pid: number): { state: string; tracer: number } {
 async function livesOn(t: Test, mapper: Mapper): Promise<void> {
   await waitUntil('nobody traces it', () => statusOf(mapper.pid).tracer === 0)
   const before = mapper.beats()
-  await waitUntil('its heart beats', () => mapper.beats() > before + 20)
+  await waitUntil('its heart beats', () => mapper.beats() > before + 20, mapper.ending)
   t.match(statusOf(mapper.pid).state, /^[SRD]$/)
 }
 
@@ -325,7 +326,8 @@ t.test(
     t.equal(mapper.beats(), beats, 'nobody woke it')
     process.kill(mapper.pid, 'SIGCONT')
     await mapper.line()
-    await waitUntil('it is watched again', () => recorded.events.some(({ kind }) => kind === 'gap'))
+    const isWatched = () => recorded.events.some(({ kind }) => kind === 'gap')
+    await waitUntil('it is watched again', isWatched, mapper.ending)
     const counts = await mapper.work()
     const parts = await stop(t, recorded)
     t.match(parts.gaps, [{ why: /stopped by a signal/ }])
@@ -376,14 +378,22 @@ t.test('gdb is killed at any moment: the process lives on, and the recording say
     })
     // Half of the rounds while it attaches, the others while events come.
     if (round % 2 === 0) {
-      await waitUntil('gdb attaches', () => statusOf(mapper.pid).tracer !== 0)
+      let failed: string | null = null
+      starting.catch((error: unknown) => {
+        failed = String(error)
+      })
+      await waitUntil(
+        'gdb attaches',
+        () => statusOf(mapper.pid).tracer !== 0,
+        () => failed,
+      )
       process.kill(statusOf(mapper.pid).tracer, 'SIGKILL')
       const recording = await starting.catch(() => null)
       if (recording) t.match(await recording.ended, /gdb was killed/)
       await recording?.stop()
     } else {
       const recording = await starting
-      await waitUntil('events come', () => seen > 50)
+      await waitUntil('events come', () => seen > 50, mapper.ending)
       t.ok(guards(mapper.pid).length > 0)
       process.kill(statusOf(mapper.pid).tracer, 'SIGKILL')
       t.match(await recording.ended, /gdb was killed/)
@@ -446,10 +456,9 @@ int main(void) {
 
 t.test('what cannot be traced: one line and what to do', async (t) => {
   const mapper = await startMapper(['path', '1'])
-  const strace = spawn('gdb', ['-nx', '-q', '-batch', '-p', String(mapper.pid), '-ex', 'shell sleep 60'], {
-    stdio: 'ignore',
-  })
-  await waitUntil('another gdb holds it', () => statusOf(mapper.pid).tracer !== 0)
+  const hold = ['-nx', '-q', '-batch', '-p', String(mapper.pid), '-ex', 'shell sleep 60']
+  const strace = endWithUs(spawn('gdb', hold, { stdio: 'ignore' }))
+  await waitUntil('another gdb holds it', () => statusOf(mapper.pid).tracer !== 0, endingOf(strace))
   t.match(await gdbRecorder.whyNot(mapper.pid), /is traced by process \d+/)
   await t.rejects(gdbRecorder.start({ pid: mapper.pid, minimumBytes: MIN, onEvent: () => {} }), {
     name: 'TargetError',

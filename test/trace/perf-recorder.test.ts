@@ -50,7 +50,7 @@ async function record(
 async function stop(t: Test, { recording, state, code, mapper }: Recorded): Promise<TracedParts> {
   await recording.stop()
   const before = mapper.beats()
-  await waitUntil('its heart beats', () => mapper.beats() > before + 20)
+  await waitUntil('its heart beats', () => mapper.beats() > before + 20, mapper.ending)
   t.same(perfsOf(mapper.pid), [], 'no perf is left')
   state.checkAgainstMaps(Date.now())
   code.close()
@@ -193,10 +193,11 @@ t.test('children of a fork are not counted; another program in the same process 
   const first = perfsOf(mapper.pid)
   t.match(await mapper.line(), /^ready/, 'it runs as another program')
   // perf walks no stacks where a library lies elsewhere than before: another perf takes over.
-  await waitUntil('another perf has taken over', () => {
+  const hasTakenOver = () => {
     const now = perfsOf(mapper.pid)
     return now.length === 1 && now[0] !== first[0]
-  })
+  }
+  await waitUntil('another perf has taken over', hasTakenOver, mapper.ending)
   const counts = await mapper.work()
   const parts = await stop(t, executing)
   t.equal(parts.mapped.calls, 2 + counts.mmapCalls)
@@ -272,7 +273,7 @@ t.test('perf is killed: the recording says so, and the process lives on', { skip
   mapper.go()
   for (const which of ['record', 'script']) {
     const recorded = await record(mapper)
-    await waitUntil('events come', () => recorded.events.length > 50)
+    await waitUntil('events come', () => recorded.events.length > 50, mapper.ending)
     // Other tests run perf as well.
     const own = execFileSync('ps', ['--ppid', String(process.pid), '-o', 'pid,args'], { encoding: 'utf8' })
     const line = own.split('\n').filter((text) => new RegExp(`^ *\\d+ perf ${which} `).test(text))
@@ -288,8 +289,9 @@ t.test('the command: perf is chosen, and leaves nothing behind however it ends',
   const mapper = await startMapper(['path', '2'])
   for (const signal of ['SIGINT', 'SIGKILL'] as const) {
     const file = join(scratch(), 'trace.json')
-    const { child, ended, stderr } = startArenaInspect(['trace', '--pid', String(mapper.pid), '-o', file])
-    await waitUntil('it watches', () => stderr().includes('watching process'))
+    const args = ['trace', '--pid', String(mapper.pid), '-o', file]
+    const { child, ended, stderr, ending } = startArenaInspect(args)
+    await waitUntil('it watches', () => stderr().includes('watching process'), ending)
     t.match(stderr(), /recording with perf \(it costs the target least\)/)
     t.equal(perfsOf(mapper.pid).length, 1)
     await mapper.work()
@@ -299,7 +301,7 @@ t.test('the command: perf is chosen, and leaves nothing behind however it ends',
     if (signal === 'SIGINT') t.match(stderr(), /wrote .*: 4 calls/)
   }
   const before = mapper.beats()
-  await waitUntil('its heart beats', () => mapper.beats() > before + 20)
+  await waitUntil('its heart beats', () => mapper.beats() > before + 20, mapper.ending)
   await mapper.end()
 })
 

@@ -9,6 +9,7 @@ import { createGenerator } from 'ts-json-schema-generator'
 import { fakeReport } from '../fakes/fake-session.js'
 import { fakeTrace } from '../fakes/trace.js'
 import { arenaInspect, startArenaInspect } from '../support/command.js'
+import { endWithUs } from '../support/end-with-us.js'
 import { mapperProgram, startMapper } from '../support/mapper.js'
 import { compile, gcore, ROOT, scratch, start } from '../support/programs.js'
 import { loaderSchema } from '../support/report-schema.js'
@@ -132,7 +133,7 @@ t.test('reports of a live process, a core, a stopped process, and of what is no 
     '-static',
     '-nostdlib',
   ])
-  const still = spawn(bare, [], { stdio: 'ignore' })
+  const still = endWithUs(spawn(bare, [], { stdio: 'ignore' }))
   const { stdout } = await arenaInspect(['report', '--pid', String(still.pid), '--json'])
   still.kill('SIGKILL')
   t.match(JSON.parse(stdout), { heap: null })
@@ -168,8 +169,8 @@ t.test('a trace, a watch, and its lines', async (t) => {
   const mapper = await startMapper(['path', '2'], { program: mapperProgram() })
   t.teardown(() => mapper.end())
   const pid = String(mapper.pid)
-  const { child, ended, stderr } = startArenaInspect(['trace', '--pid', pid, '--format', 'json'])
-  await waitUntil('it watches', () => stderr().includes('watching process'))
+  const { child, ended, stderr, ending } = startArenaInspect(['trace', '--pid', pid, '--format', 'json'])
+  await waitUntil('it watches', () => stderr().includes('watching process'), ending)
   await mapper.work()
   child.kill('SIGINT')
   const traced = await ended

@@ -12,7 +12,7 @@ import { longestGap } from '../support/heartbeat.js'
 import { compile, ROOT, type Running, scratch, start } from '../support/programs.js'
 import { RunningCommand } from '../support/running-command.js'
 import { noTmux, TmuxTerminal } from '../support/tmux.js'
-import { waitUntil } from '../support/wait-until.js'
+import { endingOf, waitUntil } from '../support/wait-until.js'
 import { evidence } from './samples.js'
 
 /** libc's own small chunks, which the program does not count: its output buffer, pthread's. */
@@ -202,6 +202,7 @@ t.test('once it rests, every figure is that of the program', async (t) => {
   await waitUntil(
     'the program said what it holds after the last read',
     () => bounds(target.said, rest.at(-1)!) !== null,
+    endingOf(target.child),
   )
   run.signal('SIGINT')
   await run.ended

@@ -6,10 +6,11 @@ import type { DebugProtocol as P } from '@vscode/debugprotocol'
 import t from 'tap'
 import { DapClient } from '../../support/dap-client.js'
 import { schemaFaults } from '../../support/dap-schema.js'
+import { endNow, endWithUs } from '../../support/end-with-us.js'
 import { longestGap } from '../../support/heartbeat.js'
 import { compile, ROOT, scratch, start } from '../../support/programs.js'
 import { RunningCommand } from '../../support/running-command.js'
-import { waitUntil } from '../../support/wait-until.js'
+import { endingOf, waitUntil } from '../../support/wait-until.js'
 
 const folder = scratch()
 const heart = join(folder, 'heart')
@@ -17,6 +18,7 @@ const heart = join(folder, 'heart')
 const program = compile(`#include "${join(ROOT, 'test/programs/dap-target.c')}"\n`, ['-O0'])
 const running = await start(program, [heart, '2000'])
 const { pid } = running
+const ending = endingOf(running.child)
 
 const stateOf = () => /^State:\s+(\S)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]!
 const tracerOf = () => /^TracerPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]!
@@ -25,7 +27,7 @@ const ticks = () => readFileSync(heart).readBigUInt64LE(0)
 async function runsOn(what: string): Promise<void> {
   await waitUntil(`nobody traces it after ${what}`, () => tracerOf() === '0')
   const before = ticks()
-  await waitUntil(`its heart beats after ${what}`, () => ticks() > before)
+  await waitUntil(`its heart beats after ${what}`, () => ticks() > before, ending)
 }
 
 // On a machine that is busy with all else.
@@ -225,9 +227,7 @@ t.test('adapters that are killed, 20 times', async (t) => {
         all.map(async ({ client, wanted }) => {
           const answers = () => client.transcript.filter(({ type }) => type !== 'request').length
           await waitUntil('some answers', () => client.isClosed || answers() >= wanted)
-          const ended = new Promise((resolve) => client.child!.once('exit', resolve))
-          client.child!.kill('SIGKILL')
-          await ended
+          await endNow(client.child!)
         }),
       )
     }
@@ -252,11 +252,17 @@ t.test('a client process that is killed takes its adapter along', async (t) => {
       env: { ...process.env, NODE_OPTIONS: '' },
     },
   )
+  endWithUs(client)
   let output = ''
   client.stdout.on('data', (data: Buffer) => {
     output += data
   })
-  await waitUntil('the adapter answers', () => output.includes('"command":"attach"'))
+  const answers = () => output.includes('"command":"attach"')
+  await waitUntil(
+    'the adapter answers',
+    answers,
+    endingOf(client, () => output),
+  )
   const adapter = Number(output.split('\n')[0])
   t.equal(stateOf(), 't')
   client.kill('SIGKILL')

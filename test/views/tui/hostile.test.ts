@@ -172,6 +172,7 @@ async function hostileProcess(): Promise<Running> {
 }
 
 const running = await hostileProcess()
+t.teardown(() => running.kill())
 const core = join(folder, 'core\x1b]0;x\x07\u202e目')
 renameSync(gcore(running.pid, join(folder, 'core')), core)
 
@@ -226,7 +227,6 @@ t.test('the bytes that the program sends to a real terminal', { skip: noTmux() }
     await waitUntil('all is recorded', () => existsSync(raw) && readFileSync(raw).includes('code=0'))
     checkStream(t, readFileSync(raw), name)
   }
-  await running.kill()
 })
 
 /** Nothing in the stream but text and what the TUI itself has a reason to send. */

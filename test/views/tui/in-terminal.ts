@@ -49,8 +49,10 @@ export async function start(
   terminal.type(
     `clear; stty -a > ${before}; echo text from before; ${run}; stty -a > ${after}; echo all done`,
   )
-  await waitUntil('the app starts', () => existsSync(pidFile) && readFileSync(pidFile, 'utf8') !== '')
-  await waitUntil('the full screen is there', () => terminal.variable('alternate_on') === '1')
+  const isStarted = () => existsSync(pidFile) && readFileSync(pidFile, 'utf8') !== ''
+  const ending = () => (/^all done/m.test(terminal.screen()) ? `it ended:\n${terminal.screen()}` : null)
+  await waitUntil('the app starts', isStarted, ending)
+  await waitUntil('the full screen is there', () => terminal.variable('alternate_on') === '1', ending)
   return {
     terminal,
     pid: Number(readFileSync(pidFile, 'utf8')),
