@@ -13,6 +13,7 @@ function endAll(): void {
 process.on('exit', endAll)
 
 let current: Test | null = null
+let hasFailed = false
 // A file that throws outside of its tests would wait for them.
 process.on('uncaughtExceptionMonitor', () => {
   if (current === null) endAll()
@@ -22,13 +23,14 @@ t.on('subtestStart', (test) => {
   hold('ref')
 })
 t.on('subtestEnd', (test) => {
+  // A test that fails may leave out what would end programs that it shares with others.
+  if (!(test as Test).passing()) hasFailed = true
   // The next one may have begun by then.
   if (test !== current) return
   current = null
-  hold('unref')
+  if (hasFailed) hold('unref')
 })
 
-// Programs that several tests share are waited for by none of them once the last has ended.
 function hold(how: 'ref' | 'unref'): void {
   for (const child of running.keys()) {
     for (const handle of [child, ...child.stdio] as (ChildProcess | Socket | null)[]) handle?.[how]?.()
