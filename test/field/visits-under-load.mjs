@@ -121,6 +121,7 @@ async function visitUnderLoad(name) {
     removeFolder()
   }
   outcome.losses.push(...(outcome.visits?.losses ?? []), ...outcome.errors)
+  console.error(`${name}: ended, ${outcome.losses.length} lost`)
   return outcome
 }
 

@@ -1,10 +1,9 @@
 // Visits to processes: each by a run of the command line, as users do it; what came of it is counted.
 import { execFile } from 'node:child_process'
 import { readdirSync } from 'node:fs'
+import { withinTime } from './services/load.mjs'
 import { readOrNull, startOf } from './services/own-processes.mjs'
 
-/** A run that takes longer is ended, which puts the process right, and counts as a loss. */
-const VISIT_MS = 120_000
 const ARGUMENTS = {
   stats: ['--yes'],
   verify: ['--yes'],
@@ -57,8 +56,8 @@ export class Visits {
 
   #take({ error, stdout, stderr }, name) {
     const said = stderr.trim().split('\n').at(-1)
-    if (error?.killed) {
-      this.losses.push(`${name} did not end within ${VISIT_MS / 1000} s`)
+    if (error?.isLate) {
+      this.losses.push(`${name}: ${error.message}`)
       return
     }
     const answer = parsed(stdout)
@@ -77,11 +76,21 @@ export class Visits {
   }
 }
 
-function run(args) {
-  return new Promise((resolve) => {
-    const options = { timeout: VISIT_MS, killSignal: 'SIGINT', maxBuffer: 2 ** 30 }
-    execFile(process.execPath, args, options, (error, stdout, stderr) => resolve({ error, stdout, stderr }))
+/** Runs the command line; one that takes too long is ended by SIGINT, on which it puts the process right. */
+async function run(args) {
+  let child
+  const ended = new Promise((resolve) => {
+    child = execFile(process.execPath, args, { maxBuffer: 2 ** 30 }, (error, stdout, stderr) =>
+      resolve({ error, stdout, stderr }),
+    )
   })
+  try {
+    return await withinTime(ended)
+  } catch (late) {
+    child.kill('SIGINT')
+    await withinTime(ended).catch(() => child.kill('SIGKILL'))
+    return { error: { isLate: true, message: late.message }, stdout: '', stderr: '' }
+  }
 }
 
 function parsed(text) {
